@@ -1,0 +1,72 @@
+"""Remote text made safe: the one door that names, reasons and payloads pass before they are drawn,
+logged or put in a title. Used by the bridge, the CLI and the log; nobody else cleans strings.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+_JOINERS = "\u200c\u200d"
+_MARKS_PER_CHARACTER = 4
+_SECRET_KEYS = frozenset({"token", "subscriberCode", "turnServerCredential", "pnsRegistrationToken"})
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """One line of at most ``limit`` characters without control, bidi or stacked combining characters."""
+    kept: list[str] = []
+    marks = 0
+    for character in text[: limit * 4]:
+        category = unicodedata.category(character)
+        if category in ("Mn", "Me"):
+            marks += 1
+            if marks > _MARKS_PER_CHARACTER:
+                continue
+        else:
+            marks = 0
+        if character in "\r\n\t" or category in ("Zl", "Zp"):
+            character = " "
+        elif category in ("Cc", "Cs", "Cn", "Co") or (category == "Cf" and character not in _JOINERS):
+            character = "\N{REPLACEMENT CHARACTER}"
+        kept.append(character)
+    safe = "".join(kept)
+    if len(safe) <= limit and len(text) <= limit * 4:
+        return safe
+    return safe[: limit - 1] + "…"
+
+
+def compact(payload: object, limit: int = 200) -> str:
+    """A payload as one short safe line of ``key=value`` pairs, secrets blanked."""
+    return printable(_flat(redacted(payload)), limit)
+
+
+def redacted(payload: object) -> object:
+    """The same JSON-like value with every secret replaced by ``***`` (signalling reference, section 7)."""
+    if isinstance(payload, Mapping):
+        return {
+            key: "***" if key in _SECRET_KEYS and value else redacted(value)
+            for key, value in payload.items()
+        }
+    if isinstance(payload, Sequence) and not isinstance(payload, (str, bytes)):
+        return [redacted(item) for item in payload]
+    return payload
+
+
+def _flat(payload: object) -> str:
+    if payload is None:
+        return ""
+    if isinstance(payload, str):
+        return payload
+    if isinstance(payload, Mapping):
+        return " ".join(f"{key}={_inner(value)}" for key, value in payload.items())
+    return _inner(payload)
+
+
+def _inner(value: object) -> str:
+    if isinstance(value, str):
+        return value or '""'
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    except (TypeError, ValueError):
+        return str(value)
