@@ -45,8 +45,7 @@ def redacted(payload: object) -> object:
     """The same JSON-like value with every secret replaced by ``***`` (signalling reference, section 7)."""
     if isinstance(payload, Mapping):
         return {
-            key: "***" if key in _SECRET_KEYS and value else redacted(value)
-            for key, value in payload.items()
+            key: "***" if key in _SECRET_KEYS and value else redacted(value) for key, value in payload.items()
         }
     if isinstance(payload, Sequence) and not isinstance(payload, (str, bytes)):
         return [redacted(item) for item in payload]

@@ -76,7 +76,7 @@ def install() -> None:
     aioice.ice.CONSENT_INTERVAL = CONSENT_INTERVAL
     aioice.ice.CONSENT_FAILURES = CONSENT_FAILURES
     aioice.ice.get_host_addresses = _chosen_addresses
-    rtcdtlstransport.RtpRouter.route_rtp = _route_by_mid  # type: ignore[method-assign]
+    rtcdtlstransport.RtpRouter.route_rtp = _route_by_mid  # type: ignore[method-assign, assignment]
 
 
 install()
@@ -93,6 +93,17 @@ async def reconnect(connection: RTCPeerConnection) -> None:
 def forget(connection: RTCPeerConnection, transceiver: RTCRtpTransceiver) -> None:
     """Take a stopped transceiver out of the connection."""
     connection._RTCPeerConnection__transceivers.remove(transceiver)  # type: ignore[attr-defined]
+
+
+def keep_codec(transceiver: RTCRtpTransceiver, mime_type: str) -> int | None:
+    """Answer with this codec alone, and return its payload type; ``None`` when it was not offered.
+
+    Call it between ``setRemoteDescription`` and ``setLocalDescription``: ``setCodecPreferences`` comes too late for a
+    transceiver that an offer has just created.
+    """
+    kept = [codec for codec in transceiver._codecs if codec.mimeType.lower() == mime_type.lower()][:1]
+    transceiver._codecs = kept
+    return kept[0].payloadType if kept else None
 
 
 # -- receiving ---------------------------------------------------------------------------------------
@@ -213,13 +224,13 @@ class RtpOutlet:
             return
         self._started = True
         self._extensions.configure(parameters)
-        self._sender.transport._register_rtp_sender(self, parameters)  # type: ignore[arg-type]
+        self._sender.transport._register_rtp_sender(self, parameters)
         self._source.start(parameters, self._extensions)
 
     async def _stop(self) -> None:
         if self._started:
             self._started = False
-            self._sender.transport._unregister_rtp_sender(self)  # type: ignore[arg-type]
+            self._sender.transport._unregister_rtp_sender(self)
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         self._source.hear_rtcp(packet)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from tui.errors import ExitCode
+
 if TYPE_CHECKING:
     from tui.core.peer import RemoteTrack
 
@@ -37,7 +39,8 @@ class CallState(StrEnum):
 class Callback:
     """One ``callback(info, obj)`` or ``callbackError(info, obj)`` of the SDK, or a command sent (``OUT``).
 
-    ``at`` is seconds since the epoch. ``obj`` is JSON-like, but for tracks, which are live objects.
+    ``at`` is seconds since the epoch, ``obj`` is JSON-like. ``routine`` marks what repeats for as long as the call
+    lasts and says nothing new: pings, polls and their unchanged answers.
     """
 
     info: str
@@ -45,15 +48,20 @@ class Callback:
     direction: Direction
     at: float
     error: bool = False
+    routine: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CallStateChanged:
-    """The conference moved to another state; ``reason`` is one line for people, ``hint`` the next step."""
+    """The conference moved to another state; ``reason`` is one line for people, ``hint`` the next step.
+
+    ``exit_code`` is what a program should end with that ends because of this state.
+    """
 
     state: CallState
     reason: str = ""
     hint: str = ""
+    exit_code: ExitCode = ExitCode.OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,4 @@ class LocalMediaChanged:
     camera: bool | None
 
 
-Event: TypeAlias = (
-    Callback | CallStateChanged | RosterChanged | TrackAdded | TrackRemoved | LocalMediaChanged
-)
+Event: TypeAlias = Callback | CallStateChanged | RosterChanged | TrackAdded | TrackRemoved | LocalMediaChanged

@@ -22,6 +22,12 @@ DATA_LIMIT = 64 << 10
 """Bytes of one data-channel text that are still read."""
 
 Json: TypeAlias = Mapping[str, Any]
+
+
+class MissingFieldError(WireError):
+    """A known command without a field that it needs; AMS answers it with ``noStreamNameSpecified``."""
+
+
 _STREAM_ID = re.compile(r"[A-Za-z0-9._-]{1,256}\Z")
 
 
@@ -231,24 +237,21 @@ class Unknown(Message):
 
 
 _SHARED: tuple[type[Message], ...] = (TakeConfiguration, TakeCandidate, Stop)
-_FROM_CLIENT: dict[str, type[Message]] = {
-    kind.command: kind
-    for kind in (
-        *_SHARED,
-        Ping,
-        GetIceServerConfig,
-        Publish,
-        Play,
-        GetBroadcastObject,
-        GetSubtracks,
-        GetSubtracksCount,
-        GetVideoTrackAssignments,
-        UpdateStreamMetaData,
-    )
-}
-_FROM_SERVER: dict[str, type[Message]] = {
-    kind.command: kind for kind in (*_SHARED, Start, Pong, IceServerConfig, Notification, ServerError)
-}
+_CLIENT_KINDS: tuple[type[Message], ...] = (
+    *_SHARED,
+    Ping,
+    GetIceServerConfig,
+    Publish,
+    Play,
+    GetBroadcastObject,
+    GetSubtracks,
+    GetSubtracksCount,
+    GetVideoTrackAssignments,
+    UpdateStreamMetaData,
+)
+_FROM_CLIENT = {kind.command: kind for kind in _CLIENT_KINDS}
+_SERVER_KINDS: tuple[type[Message], ...] = (*_SHARED, Start, Pong, IceServerConfig, Notification, ServerError)
+_FROM_SERVER = {kind.command: kind for kind in _SERVER_KINDS}
 
 
 def parse_from_server(text: str | bytes) -> Message:
@@ -360,7 +363,7 @@ def _build(kind: type[_M], value: dict[str, Any]) -> _M:
     try:
         return kind(**given)
     except TypeError as error:
-        raise WireError(f"{kind.command}: a required field is missing") from error
+        raise MissingFieldError(f"{kind.command}: a required field is missing") from error
 
 
 _HINTS: dict[type[Message], dict[str, Any]] = {}
