@@ -44,9 +44,7 @@ def compact(payload: object, limit: int = 200) -> str:
 def redacted(payload: object) -> object:
     """The same JSON-like value with every secret replaced by ``***`` (signalling reference, section 7)."""
     if isinstance(payload, Mapping):
-        return {
-            key: "***" if key in _SECRET_KEYS and value else redacted(value) for key, value in payload.items()
-        }
+        return {key: "***" if key in _SECRET_KEYS and value else redacted(value) for key, value in payload.items()}
     if isinstance(payload, Sequence) and not isinstance(payload, (str, bytes)):
         return [redacted(item) for item in payload]
     return payload
@@ -64,7 +62,8 @@ def _flat(payload: object) -> str:
 
 def _inner(value: object) -> str:
     if isinstance(value, str):
-        return value or '""'
+        lines = value.count("\n")
+        return f"<{lines} lines>" if lines > 1 else value or '""'
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
     except (TypeError, ValueError):

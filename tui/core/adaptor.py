@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from tui.core.address import with_target
 from tui.core.link import Link
 from tui.core.messages import (
     GetBroadcastObject,
@@ -40,7 +41,6 @@ from tui.core.messages import (
     is_stream_id,
 )
 from tui.core.peer import LentTrack, LocalTrack
-from tui.core.signaling import with_target
 from tui.errors import UsageError
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiortc import RTCIceServer
 
+from tui.core.address import is_loopback
 from tui.core.aiortc_internals import Addresses
 from tui.core.protocol import (
     Actions,
@@ -30,7 +31,7 @@ from tui.core.protocol import (
     UseIceServer,
 )
 from tui.core.session import Over, Session
-from tui.core.signaling import Signaling, back_off, is_loopback
+from tui.core.signaling import Signaling, back_off
 from tui.core.tasks import Tasks
 from tui.errors import AntconfError, LostError, RefusedError, UsageError, WireError
 

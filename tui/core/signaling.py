@@ -7,13 +7,12 @@ Used by the adaptor. Faults come as the errors of `tui.errors`, each one line wi
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import random
 import socket
 import ssl
 import time
 from typing import TYPE_CHECKING, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import (
@@ -25,6 +24,7 @@ from websockets.exceptions import (
     WebSocketException,
 )
 
+from tui.core.address import check_url
 from tui.core.messages import MESSAGE_LIMIT, GetIceServerConfig, Message, Ping
 from tui.errors import AntconfError, LostError, RefusedError, UnreachableError, UsageError
 from tui.text import printable
@@ -42,50 +42,6 @@ PING_INTERVAL = 3.0
 
 SILENT_PINGS = 3
 """Pings without any answer after which the link is taken for dead."""
-
-
-def check_url(url: str) -> str:
-    """The URL as it will be used; raises `UsageError` naming the part that is wrong."""
-    if len(url) > 2048 or any(character.isspace() or ord(character) < 32 for character in url):
-        raise UsageError("the server URL is too long or contains blanks", "example: wss://host:5443/live/websocket")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise UsageError(f"the server URL {printable(url)!r} is malformed: {error}") from error
-    if parts.scheme not in ("ws", "wss"):
-        raise UsageError(
-            f"the server URL {printable(url)!r} must begin with ws:// or wss://",
-            "example: wss://host:5443/live/websocket",
-        )
-    if not parts.hostname:
-        raise UsageError(f"the server URL {printable(url)!r} names no host")
-    if port == 0:
-        raise UsageError(f"the server URL {printable(url)!r} has port 0")
-    if parts.username or parts.password:
-        raise UsageError("the server URL contains a user name or password", "use --token or --token-file")
-    return url
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the server is on this machine, so that media needs loopback addresses only."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def with_target(url: str, target: str) -> str:
-    """The URL with the SDK's cluster hint ``target=origin|edge``, left alone when it has one."""
-    parts = urlsplit(url)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    if any(key == "target" and value in ("origin", "edge") for key, value in query):
-        return url
-    query = [(key, value) for key, value in query if key != "target"]
-    return urlunsplit(parts._replace(query=urlencode([*query, ("target", target)])))
 
 
 def back_off(first: float = 0.5, limit: float = 8.0) -> Iterator[float]:

@@ -1,0 +1,58 @@
+"""A server's address: what a URL must look like, and what follows from it. Pure, and cheap to import.
+
+Used by the configuration before anything is connected, and by the adaptor. Source: signalling reference, 1.1.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from tui.errors import UsageError
+from tui.text import printable
+
+_EXAMPLE = "example: wss://host:5443/live/websocket"
+
+
+def check_url(url: str) -> str:
+    """The URL as it will be used; raises `UsageError` naming the part that is wrong."""
+    if len(url) > 2048 or any(character.isspace() or ord(character) < 32 for character in url):
+        raise UsageError("the server URL is too long or contains blanks", _EXAMPLE)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"the server URL {printable(url)!r} is malformed: {error}") from error
+    if parts.scheme not in ("ws", "wss"):
+        raise UsageError(
+            f"the server URL {printable(url)!r} must begin with ws:// or wss://",
+            _EXAMPLE,
+        )
+    if not parts.hostname:
+        raise UsageError(f"the server URL {printable(url)!r} names no host")
+    if port == 0:
+        raise UsageError(f"the server URL {printable(url)!r} has port 0")
+    if parts.username or parts.password:
+        raise UsageError("the server URL contains a user name or password", "use --token or --token-file")
+    return url
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the server is on this machine, so that media needs loopback addresses only."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def with_target(url: str, target: str) -> str:
+    """The URL with the SDK's cluster hint ``target=origin|edge``, left alone when it has one."""
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    if any(key == "target" and value in ("origin", "edge") for key, value in query):
+        return url
+    query = [(key, value) for key, value in query if key != "target"]
+    return urlunsplit(parts._replace(query=urlencode([*query, ("target", target)])))
