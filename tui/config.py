@@ -92,19 +92,25 @@ def state_directory() -> Path:
     return Path(platformdirs.user_state_dir("antconf", appauthor=False))
 
 
-def with_defaults(options: JoinOptions) -> JoinOptions:
-    """The options with what was left open filled from the environment, else from the last time."""
-    remembered = _recall()
-
-    def default(key: str) -> str:
-        return os.environ.get(f"ANTCONF_{key.upper()}") or remembered.get(key, "")
-
+def with_environment(options: JoinOptions) -> JoinOptions:
+    """The options with what was left open filled from ``ANTCONF_…`` variables."""
     return replace(
         options,
-        url=options.url or default("url"),
-        room=options.room or default("room"),
-        name=options.name or default("name"),
+        url=options.url or os.environ.get("ANTCONF_URL", ""),
+        room=options.room or os.environ.get("ANTCONF_ROOM", ""),
+        name=options.name or os.environ.get("ANTCONF_NAME", ""),
         token=options.token or os.environ.get("ANTCONF_TOKEN", ""),
+    )
+
+
+def with_remembered(options: JoinOptions) -> JoinOptions:
+    """The options with what is still open filled from the last time."""
+    last = _recall()
+    return replace(
+        options,
+        url=options.url or last.get("url", ""),
+        room=options.room or last.get("room", ""),
+        name=options.name or last.get("name", ""),
     )
 
 

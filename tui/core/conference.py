@@ -109,8 +109,9 @@ _PLAIN_WORDS = {
 class Conference:
     """A room, joined and left any number of times.
 
-    ``audio`` and ``video`` are published unless ``play_only``; they stay the caller's. ``local_preview`` is called with
-    each own picture. Every method may be called in any state.
+    ``audio`` and ``video`` are published unless ``play_only``; they stay the caller's. With ``publish_only`` the others
+    are neither seen nor heard, which costs nothing. ``local_preview`` is called with each own picture. Every method may
+    be called in any state.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class Conference:
         name: str = "",
         token: str = "",
         play_only: bool = False,
+        publish_only: bool = False,
         audio: LocalTrack | None = None,
         video: LocalTrack | None = None,
         local_preview: Callable[[VideoFrame], None] | None = None,
@@ -135,6 +137,7 @@ class Conference:
         self._name = name
         self._token = token
         self._play_only = play_only
+        self._publish_only = publish_only
         self._audio = None if play_only else audio
         self._video = None if play_only else video
         self._preview = local_preview
@@ -212,7 +215,8 @@ class Conference:
                     main_track=self._room,
                     meta_data=self._meta_data(),
                 )
-            await adaptor.play(self._room, self._token, self._room)
+            if not self._publish_only:
+                await adaptor.play(self._room, self._token, self._room)
             async with asyncio.timeout(JOIN_TIMEOUT):
                 await self._joined.wait()
             if self._failure is not None:

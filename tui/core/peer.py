@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import math
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 from aiortc import (
     MediaStreamTrack,
     RTCBundlePolicy,
@@ -27,6 +25,7 @@ from av import AudioFrame, VideoFrame
 
 from tui.core.aiortc_internals import (
     Addresses,
+    audio_level,
     candidates_from,
     ignore_bye,
     keep_newest,
@@ -116,13 +115,6 @@ class LentTrack(MediaStreamTrack):
         elif isinstance(frame, VideoFrame) and self._preview is not None:
             self._preview(frame)
         return frame
-
-
-def audio_level(frame: AudioFrame) -> int:
-    """Loudness of s16 samples on the scale of RFC 6464: 0 is full scale, 127 silence."""
-    samples = frame.to_ndarray().astype(np.float32)
-    power = float(np.mean(np.square(samples))) / 32768.0**2
-    return 127 if power <= 0 else min(127, max(0, round(-10 * math.log10(power))))
 
 
 class PeerListener(Protocol):

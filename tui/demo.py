@@ -1,0 +1,94 @@
+"""The room of ``antconf demo``: a local server and four participants, in a process of their own.
+
+Used by the CLI as `DemoRoom`; ``python -m tui.demo`` is the other side. A process and not a thread, because five
+more ends of WebRTC in one interpreter would steal the time of the screen. It ends when its standard input does, so
+that nothing is left running however the parent ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import select
+import subprocess
+import sys
+from typing import IO, TYPE_CHECKING, Self
+
+from tui.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+ROOM = "demo"
+START_TIMEOUT = 20.0
+"""Seconds for the server to say where it is."""
+
+END_TIMEOUT = 4.0
+"""Seconds for participants and server to leave, before they are ended."""
+
+
+class DemoRoom:
+    """``with DemoRoom(log) as room``: starts at once; `url` waits for it."""
+
+    def __init__(self, log: IO[str] | int = subprocess.DEVNULL) -> None:
+        # A session of its own: signals of the terminal are the parent's to answer.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tui.demo"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+        self._url = ""
+
+    def url(self) -> str:
+        """Where the server listens; raises `UnreachableError` when it did not start."""
+        if not self._url:
+            assert self._process.stdout is not None
+            ready, _, _ = select.select([self._process.stdout], [], [], START_TIMEOUT)
+            self._url = self._process.stdout.readline().strip() if ready else ""
+            if not self._url:
+                raise UnreachableError("the local room server did not start", "the log says why")
+        return self._url
+
+    def close(self) -> None:
+        """End the process and wait for it; idempotent."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(END_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+async def _host() -> None:
+    from tui.server.bots import Bots
+    from tui.server.signaling import RoomServer
+
+    async with RoomServer() as server:
+        sys.stdout.write(f"{server.url}\n")
+        sys.stdout.flush()
+        async with Bots(server.url, ROOM):
+            await _end_of_input()
+
+
+async def _end_of_input() -> None:
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+
+
+if __name__ == "__main__":
+    asyncio.run(_host())
