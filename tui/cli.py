@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import logging.handlers
 import os
 import signal
 import sys
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tui import __version__
 from tui.errors import AntconfError, ExitCode
+from tui.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,33 +119,31 @@ def _port(text: str) -> int:
 
 
 def _join(arguments: argparse.Namespace) -> int:
-    from tui.config import remember, validate, with_environment, with_remembered
+    from tui.config import with_environment, with_remembered
 
     options = with_environment(_options(arguments))
     if options.url and options.room:
-        validate(options)
-        return _run_app(arguments, options, remember=remember)
-    return _run_app(arguments, with_remembered(options), ask=True, remember=remember)
+        return _run_app(arguments, options)
+    return _run_app(arguments, with_remembered(options), ask=True)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from tui import terminal
-    from tui.config import JoinOptions, validate
+    from tui.config import JoinOptions
     from tui.demo import ROOM, DemoRoom
+    from tui.terminal import default_log_file, surface
 
-    terminal.check()
-    log = _log_file()
-    with log.open("a", encoding="utf-8") as errors, DemoRoom(errors) as room:
-        import tui.app  # noqa: F401  meanwhile the room starts
+    surface()
+    with DemoRoom(default_log_file()) as room:
+        # Meanwhile the room starts.
+        import tui.app  # noqa: F401
+        from tui.media.devices import list_cameras
 
-        options = JoinOptions(
-            url=room.url(),
-            room=ROOM,
-            name=arguments.name or getpass.getuser(),
-            **_media(arguments),
-        )
-        validate(options)
-        return _run_app(arguments, options)
+        media = _media(arguments)
+        if not (media["source"] or media["camera"] or media["microphone"] or list_cameras()):
+            # Without a camera one would not see oneself.
+            media["source"] = "test"
+        name = arguments.name or os.environ.get("USER", "me")
+        return _run_app(arguments, JoinOptions(url=room.url(), room=ROOM, name=name, **media))
 
 
 def _events(arguments: argparse.Namespace) -> int:
@@ -157,7 +156,7 @@ def _events(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    _log_to(sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="antconf: %(message)s")
     return asyncio.run(_serve_until_signal(arguments))
 
 
@@ -185,14 +184,69 @@ async def _serve_until_signal(arguments: argparse.Namespace) -> int:
 def _options(arguments: argparse.Namespace) -> JoinOptions:
     from tui.config import JoinOptions, random_stream_id, read_token
 
-    token = arguments.token
-    if arguments.token_file:
-        token = read_token(arguments.token_file)
     return JoinOptions(
         url=arguments.url,
         room=arguments.room,
         name=arguments.name,
         stream_id=arguments.stream_id or random_stream_id(),
-        token=token,
+        token=read_token(arguments.token_file) if arguments.token_file else arguments.token,
         **_media(arguments),
     )
+
+
+def _media(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "play_only": arguments.play_only,
+        "audio": not arguments.no_audio,
+        "video": not arguments.no_video,
+        "camera": arguments.camera,
+        "microphone": arguments.mic,
+        "source": arguments.source,
+    }
+
+
+def _run_app(arguments: argparse.Namespace, options: JoinOptions, *, ask: bool = False) -> int:
+    from tui.config import remember, validate
+    from tui.media.cells import Glyphs, Look
+    from tui.terminal import default_log_file, run_app, surface
+
+    if not ask:
+        validate(options)
+    shown = surface()
+    log_file = default_log_file()
+    _log_to(log_file)
+    from tui.app import ConferenceApp
+    from tui.call import Call
+
+    app = ConferenceApp(
+        options,
+        Call,
+        Look(Glyphs.ASCII, shown.look.depth) if arguments.ascii else shown.look,
+        ask=ask,
+        ascii_only=shown.ascii_only or arguments.ascii,
+        no_color=shown.no_color,
+        validate=validate,
+        remember=remember,
+    )
+    return run_app(app, log_file=log_file, mouse=not arguments.no_mouse)
+
+
+def _log_to(path: Path) -> None:
+    """The program's own log: bounded, private, and cleaned of what would harm a terminal that shows it."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1)
+        path.chmod(0o600)
+        handler.setFormatter(_Cleaned("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.getLogger().addHandler(handler)
+        logging.getLogger().setLevel(logging.WARNING)
+
+
+class _Cleaned(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(printable(line, 2000) for line in super().format(record).split("\n"))
+
+
+def _complain(error: AntconfError) -> None:
+    text = " ".join(part for part in (f"{error};" if error.hint else str(error), error.hint) if part)
+    print(f"antconf: {printable(text, 600)}", file=sys.stderr)  # noqa: T201

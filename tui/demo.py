@@ -12,11 +12,12 @@ import contextlib
 import select
 import subprocess
 import sys
-from typing import IO, TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self
 
 from tui.errors import UnreachableError
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
 ROOM = "demo"
@@ -30,16 +31,18 @@ END_TIMEOUT = 4.0
 class DemoRoom:
     """``with DemoRoom(log) as room``: starts at once; `url` waits for it."""
 
-    def __init__(self, log: IO[str] | int = subprocess.DEVNULL) -> None:
-        # A session of its own: signals of the terminal are the parent's to answer.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tui.demo"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-        )
+    def __init__(self, log: Path) -> None:
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with log.open("a") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tui.demo"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                # A session of its own: signals of the terminal are the parent's to answer.
+                start_new_session=True,
+            )
         self._url = ""
 
     def url(self) -> str:

@@ -88,7 +88,6 @@ _SDK_MADE = frozenset(
 )
 _LOOK_AGAIN = frozenset({"subtrackAdded", "subtrackRemoved", "play_started", "session_restored", "subtrackCount"})
 _POLLS = (GetSubtracks, GetSubtracksCount, GetVideoTrackAssignments, Ping, TakeCandidate)
-_POLLED = frozenset({"subtrackList", "subtrackCount"})
 
 _PLAIN_WORDS = {
     "unauthorized_access": ("the server refused the token", "give a token made for this room with --token-file"),
@@ -156,7 +155,7 @@ class Conference:
         self._pages: list[Broadcast] = []
         self._look = asyncio.Event()
         self._last_talk: dict[str, float] = {}
-        self._polled: dict[str, Any] = {}
+        self._polled: dict[str, object] = {}
 
     @property
     def state(self) -> CallState:
@@ -466,21 +465,29 @@ class Conference:
         )
 
     def _log_callback(self, info: str, obj: Any, *, error: bool = False) -> None:
-        shown = _as_json(obj)
-        routine = info == "pong"
-        key = info
-        if info == "data_received":
-            key = "data_received VIDEO_TRACK_ASSIGNMENT_LIST"
-            routine = "VIDEO_TRACK_ASSIGNMENT_LIST" in str(shown) and self._polled.get(key) == shown
-        elif info in _POLLED:
-            routine = self._polled.get(key) == shown
-        if routine or info in _POLLED or info == "data_received":
-            self._polled[key] = shown
+        state = _polled_state(info, obj)
+        routine = info == "pong" or (state is not None and self._polled.get(info) == state)
+        if state is not None:
+            self._polled[info] = state
         direction = Direction.LOCAL if info in _SDK_MADE else Direction.IN
-        self._log(info, shown, direction, error=error, routine=routine)
+        self._log(info, _as_json(obj), direction, error=error, routine=routine)
 
     def _log(self, info: str, obj: object, direction: Direction, *, error: bool = False, routine: bool = False) -> None:
         self._emit(Callback(info, obj, direction, time.time(), error, routine))
+
+
+def _polled_state(info: str, obj: Any) -> object:
+    """What an answer to one of our polls says, without the clocks in it; ``None`` for everything else."""
+    if not isinstance(obj, dict):
+        return None
+    match info:
+        case "subtrackList" if isinstance(obj.get("subtrackList"), list):
+            return [Broadcast.read(entry) for entry in obj["subtrackList"]]
+        case "subtrackCount":
+            return obj.get("count")
+        case "data_received" if "VIDEO_TRACK_ASSIGNMENT_LIST" in str(obj.get("data")):
+            return obj["data"]
+    return None
 
 
 def _as_json(obj: Any) -> object:

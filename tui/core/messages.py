@@ -21,6 +21,9 @@ MESSAGE_LIMIT = 1 << 20
 DATA_LIMIT = 64 << 10
 """Bytes of one data-channel text that are still read."""
 
+DEPTH_LIMIT = 32
+"""Objects and lists inside one another; what is deeper could not be walked through without care."""
+
 Json: TypeAlias = Mapping[str, Any]
 
 
@@ -321,7 +324,7 @@ def load_object(text: object) -> Json:
     if not isinstance(text, (str, bytes)) or not text:
         return {}
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = _decode(text)
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
@@ -336,7 +339,7 @@ def _parse(text: str | bytes, known: Mapping[str, type[Message]]) -> Message:
     if len(text) > MESSAGE_LIMIT:
         raise WireError(f"message of {len(text)} bytes refused (limit {MESSAGE_LIMIT})")
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = _decode(text)
     except (ValueError, RecursionError) as error:
         raise WireError(f"message is not JSON: {type(error).__name__}") from error
     if not isinstance(value, dict) or not isinstance(value.get("command"), str):
@@ -395,6 +398,21 @@ def _key(name: str) -> str:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _decode(text: str | bytes) -> Any:
+    value = json.loads(text, parse_constant=_no_constant)
+    level = [value]
+    for _ in range(DEPTH_LIMIT):
+        level = [
+            inner
+            for item in level
+            if isinstance(item, (dict, list))
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return value
+    raise ValueError("nested too deep")
 
 
 def _no_constant(name: str) -> None:

@@ -33,12 +33,12 @@ class Role:
 
 
 CAST = (
-    Role("ada", "Ada Lovelace", 220.0),
-    Role("grace", "Grace Hopper", 165.0),
-    Role("alan", "Alan Turing", 110.0),
-    Role("konrad", "Konrad Zuse", 131.0),
+    Role("bruno", "Bruno", 110.0),
+    Role("rosa", "Rosa", 220.0),
+    Role("robo", "Robo", 82.0),
+    Role("momo", "Momo", 294.0),
 )
-"""The four of ``antconf demo``, in the order in which they talk."""
+"""The four of ``antconf demo``, in the order in which they talk; their pictures are `PortraitVideo` 0 to 3."""
 
 
 class Bots:
@@ -60,7 +60,9 @@ class Bots:
         self._voices = [VoiceAudio(role.pitch, self._speaks(index)) for index, role in enumerate(cast)]
         self._pictures = [PortraitVideo(index) for index in range(len(cast))]
         self.conferences = [
-            Conference(url, room, role.stream_id, _ignore, name=role.name, audio=voice, video=picture)
+            Conference(
+                url, room, role.stream_id, _ignore, name=role.name, publish_only=True, audio=voice, video=picture
+            )
             for role, voice, picture in zip(cast, self._voices, self._pictures, strict=True)
         ]
 

@@ -1,0 +1,78 @@
+"""What a client sends about a connection, checked before aiortc reads it.
+
+Used by the sessions. A description that passes is bounded in size, and every ICE candidate that passes is a plain
+UDP address: names are not resolved, and multicast, broadcast and link-local addresses (where cloud metadata lives)
+are left out, so that nobody can use the server to knock on other doors.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from aiortc.sdp import candidate_from_sdp
+
+from tui.errors import WireError
+
+if TYPE_CHECKING:
+    from aiortc import RTCIceCandidate
+
+SDP_LIMIT = 256 << 10
+"""Characters of one description."""
+
+LINE_LIMIT = 8 << 10
+"""Characters of one line of a description."""
+
+SECTION_LIMIT = 160
+"""Media sections of one description."""
+
+CANDIDATE_LIMIT = 100
+"""Candidates of one connection, in the description and trickled."""
+
+_CANDIDATE = "a=candidate:"
+
+
+def checked_sdp(text: str) -> str:
+    """The description without unusable candidates; raises `WireError` when it is out of bounds."""
+    if len(text) > SDP_LIMIT or not text.isascii():
+        raise WireError("SDP is too long or not ASCII")
+    lines = text.splitlines()
+    if not lines or not lines[0].startswith("v=0"):
+        raise WireError("SDP does not begin with its version")
+    if not 0 < sum(line.startswith("m=") for line in lines) <= SECTION_LIMIT:
+        raise WireError("SDP has no media sections, or too many")
+    kept: list[str] = []
+    candidates = 0
+    for line in lines:
+        if len(line) > LINE_LIMIT:
+            raise WireError("SDP has a line that is too long")
+        # Candidates may follow one by one, so the end is never taken for granted.
+        if line.startswith("a=end-of-candidates"):
+            continue
+        if line.startswith(_CANDIDATE):
+            candidates += 1
+            if candidates > CANDIDATE_LIMIT or checked_candidate(line[2:]) is None:
+                continue
+        kept.append(line)
+    return "\r\n".join(kept) + "\r\n"
+
+
+def checked_candidate(text: str) -> RTCIceCandidate | None:
+    """The candidate of a ``candidate:`` line, or ``None`` when it is broken or not to be tried."""
+    text = text.removeprefix("a=").removeprefix("candidate:")
+    if len(text) > LINE_LIMIT:
+        return None
+    try:
+        candidate = candidate_from_sdp(text)
+        address = ipaddress.ip_address(candidate.ip)
+    except (ValueError, AssertionError, IndexError):
+        return None
+    usable = (
+        candidate.component == 1
+        and candidate.protocol.lower() == "udp"
+        and candidate.type in ("host", "srflx", "prflx", "relay")
+        and 0 < candidate.port < 1 << 16
+        and not (address.is_multicast or address.is_link_local or address.is_unspecified)
+        and str(address) != "255.255.255.255"
+    )
+    return candidate if usable else None

@@ -1,0 +1,184 @@
+"""One peer connection of one client: what the publish and the play sessions have in common.
+
+Used by `ingest` and `viewer`. A session ends exactly once, for one named reason, and says so to its owner at once;
+closing the connection follows in `aclose`. Whatever aiortc raises on a client's SDP becomes a `WireError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+from typing import TYPE_CHECKING
+
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
+from tui.core.aiortc_internals import candidates_from
+from tui.errors import WireError
+from tui.server.gate import CANDIDATE_LIMIT, checked_candidate, checked_sdp
+from tui.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from aiortc import RTCDataChannel, RTCIceCandidate
+
+    from tui.core.aiortc_internals import Addresses
+
+log = logging.getLogger(__name__)
+
+DESCRIPTION_TIMEOUT = 5.0
+"""Seconds that aiortc may take to read one description."""
+
+CLOSE_TIMEOUT = 1.0
+"""Seconds that aiortc may take to close a connection."""
+
+BUFFER_LIMIT = 1 << 20
+"""Bytes that may wait on one data channel."""
+
+
+class Ending(enum.Enum):
+    """Why a session ended."""
+
+    STOPPED = enum.auto()
+    """The client asked for it, or its socket closed."""
+    REPLACED = enum.auto()
+    """The same stream id is published anew."""
+    LOST = enum.auto()
+    """The peer connection failed or was closed by the peer."""
+    TIMEOUT = enum.auto()
+    """It did not come up in time."""
+    REFUSED = enum.auto()
+    """Its description cannot be used."""
+    EMPTY = enum.auto()
+    """Nobody is left to be played."""
+    SHUTDOWN = enum.auto()
+    """The server stops."""
+
+
+class Session:
+    """A peer connection that lives until `end`."""
+
+    def __init__(self, stream_id: str, addresses: Addresses, start_timeout: float) -> None:
+        self.stream_id = stream_id
+        self.ending: Ending | None = None
+        self.started = False
+        configuration = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+        self._connection = RTCPeerConnection(configuration)
+        self._connection.on("connectionstatechange", self._state_changed)
+        self._addresses = addresses
+        self._early: list[tuple[RTCIceCandidate, int, str | None]] | None = []
+        self._candidates = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(start_timeout, self.end, Ending.TIMEOUT)
+
+    def end(self, ending: Ending) -> None:
+        """End the session; only the first reason counts."""
+        if self.ending is None:
+            self.ending = ending
+            self._deadline.cancel()
+            self._ended(ending)
+
+    async def aclose(self) -> None:
+        """Close the connection and every task of the session."""
+        self.end(Ending.SHUTDOWN)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._connection.close()
+        except Exception as error:  # a connection that read a broken SDP can fail to close
+            log.debug("closing %s: %s", printable(self.stream_id), printable(repr(error)))
+
+    async def take_candidate(self, text: str, label: int, mid: str | None) -> None:
+        """A trickled candidate; kept until there is a description, skipped when it is unusable."""
+        candidate = checked_candidate(text)
+        self._candidates += 1
+        if candidate is None or self._candidates > CANDIDATE_LIMIT or self.ending is not None:
+            return
+        if self._early is not None:
+            self._early.append((candidate, label, mid))
+        else:
+            await self._add_candidate(candidate, label, mid)
+
+    # -- for the two kinds of session --
+
+    def _ended(self, ending: Ending) -> None:
+        """The session ended: tell the owner."""
+        raise NotImplementedError
+
+    def _connected(self) -> None:
+        """The peer connection is up."""
+
+    def _begin(self) -> None:
+        """The session has done what it was opened for, so it is not too late any more."""
+        self.started = True
+        self._deadline.cancel()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("session %s failed", printable(self.stream_id), exc_info=error)
+            self.end(Ending.LOST)
+
+    async def _set_remote(self, kind: str, sdp: str) -> None:
+        description = RTCSessionDescription(sdp=checked_sdp(sdp), type=kind)
+        try:
+            async with asyncio.timeout(DESCRIPTION_TIMEOUT):
+                await self._connection.setRemoteDescription(description)
+        except Exception as error:  # aiortc raises seven kinds of exception on a broken SDP
+            raise WireError(f"SDP refused: {printable(repr(error))}") from error
+        early, self._early = self._early or [], None
+        for candidate, label, mid in early:
+            await self._add_candidate(candidate, label, mid)
+
+    async def _set_local(self) -> str:
+        try:
+            with candidates_from(self._addresses):
+                await self._connection.setLocalDescription()
+        except Exception as error:  # as above: the remote description is part of this one
+            raise WireError(f"SDP refused: {printable(repr(error))}") from error
+        sdp: str = self._connection.localDescription.sdp
+        return sdp
+
+    async def _add_candidate(self, candidate: RTCIceCandidate, label: int, mid: str | None) -> None:
+        candidate.sdpMLineIndex, candidate.sdpMid = label, mid
+        try:
+            await self._connection.addIceCandidate(candidate)
+        except Exception as error:  # one candidate is never worth a connection
+            log.debug("candidate of %s: %s", printable(self.stream_id), printable(repr(error)))
+
+    def _state_changed(self) -> None:
+        state = self._connection.connectionState
+        if state == "connected":
+            self._connected()
+        elif state in ("failed", "closed"):
+            self.end(Ending.LOST)
+
+
+def listen(channel: RTCDataChannel, hear: Callable[[str | bytes], None]) -> None:
+    """Call ``hear`` with every message of a channel."""
+
+    def heard(message: str | bytes) -> None:
+        hear(message)
+
+    channel.on("message", heard)
+
+
+def tell(channel: RTCDataChannel | None, message: str | bytes) -> bool:
+    """Send a message if the channel is open and its reader keeps up; whether it was sent."""
+    if channel is None or channel.readyState != "open" or channel.bufferedAmount > BUFFER_LIMIT:
+        return False
+    try:
+        channel.send(message)
+    except ValueError:  # longer than the peer takes
+        return False
+    return True

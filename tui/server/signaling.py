@@ -1,0 +1,296 @@
+"""The local room server: a stand-in for Ant Media Server Enterprise that forwards media without decoding it.
+
+Used by the demo, the ``serve`` command and the tests. This module is the WebSocket side: who may connect, how much
+is read from and queued for one client, and how it all ends. What the commands mean is the application's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import logging
+from collections import deque
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+from websockets.asyncio.server import serve
+from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
+
+from tui.core.aiortc_internals import Addresses
+from tui.core.messages import MESSAGE_LIMIT, MissingFieldError, parse_from_client
+from tui.errors import AntconfError, UnreachableError, UsageError, WireError
+from tui.server.application import Application, Options
+from tui.server.client import Client
+from tui.server.limits import Allowance
+from tui.server.room import Labels
+from tui.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from types import TracebackType
+
+    from websockets.asyncio.server import Server, ServerConnection
+    from websockets.http11 import Request, Response
+
+log = logging.getLogger(__name__)
+
+CLIENT_LIMIT = 64
+"""Sockets that are served at the same time."""
+
+QUEUE_MESSAGES = 256
+QUEUE_BYTES = 1 << 20
+"""What may wait for one client before it is closed as too slow."""
+
+GARBAGE_LIMIT = 20
+GARBAGE_PERIOD = 10.0
+"""So many unreadable messages in so many seconds close a client."""
+
+FIRST_WORD_TIMEOUT = 10.0
+"""Seconds that a new client may stay silent."""
+
+PING_INTERVAL = 3.0
+PING_TIMEOUT = 5.0
+"""Keep-alive of the WebSocket: a client that froze is gone within eight seconds."""
+
+CLOSE_TIMEOUT = 0.5
+"""Seconds for each of the last words and the closing handshake of a stopping server."""
+
+# What websockets says about a failed handshake quotes the peer; refusals are logged here instead.
+_quiet = logging.getLogger(f"{__name__}.websockets")
+_quiet.setLevel(logging.CRITICAL)
+
+
+class RoomServer:
+    """``async with RoomServer() as server:`` then connect to ``server.url``."""
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        app: str = "live",
+        allowed_origins: Collection[str] = (),
+        *,
+        labels: Labels = Labels.SLOT,
+        id_mapping: bool = True,
+        start_timeout: float = 10.0,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._path = f"/{app}/websocket"
+        self._allowed_origins = frozenset(allowed_origins)
+        self._application = Application(
+            Options(
+                addresses=Addresses.LOOPBACK if _is_loopback(host) else Addresses.ALL,
+                labels=labels,
+                id_mapping=id_mapping,
+                start_timeout=start_timeout,
+            )
+        )
+        self._lines: set[_Line] = set()
+        self._server: Server | None = None
+        self._closed: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """The address for clients."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"ws://{host}:{self._port}{self._path}"
+
+    async def start(self) -> None:
+        """Listen; raises `UnreachableError` or `UsageError` when that cannot be."""
+        try:
+            self._server = await serve(
+                self._serve,
+                self._host,
+                self._port,
+                process_request=self._admit,
+                compression=None,
+                max_size=MESSAGE_LIMIT,
+                ping_interval=PING_INTERVAL,
+                ping_timeout=PING_TIMEOUT,
+                close_timeout=CLOSE_TIMEOUT,
+                logger=_quiet,
+            )
+        except (OSError, OverflowError) as error:
+            raise _bind_error(self._host, self._port, error) from error
+        self._port = next(iter(self._server.sockets)).getsockname()[1]
+        log.info("listening on port %d", self._port)
+
+    async def aclose(self) -> None:
+        """Say so to every client, end every session and free the port, within two seconds; idempotent."""
+        if self._closed is None:
+            self._closed = asyncio.create_task(self._close())
+        await asyncio.shield(self._closed)
+
+    async def _close(self) -> None:
+        if self._server is None:
+            return
+        self._server.close(close_connections=False)
+        for line in self._lines:
+            line.client.notify("server_will_stop")
+        lines = tuple(self._lines)
+        await asyncio.gather(*(line.flush() for line in lines))
+        await asyncio.gather(self._application.aclose(), *(line.hang_up() for line in lines))
+        await self._server.wait_closed()
+
+    async def _serve(self, socket: ServerConnection) -> None:
+        line = _Line(socket, self._application)
+        self._lines.add(line)
+        try:
+            await line.run()
+        finally:
+            self._lines.discard(line)
+
+    def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
+        """Refuse what is not a client of this application; ``None`` lets it in."""
+        if request.path.partition("?")[0] != self._path:
+            return socket.respond(HTTPStatus.NOT_FOUND, "no such application\n")
+        for origin in request.headers.get_all("Origin"):
+            if not self._is_own_page(origin):
+                log.info("page of another origin refused: %s", printable(origin))
+                return socket.respond(HTTPStatus.FORBIDDEN, "origin not allowed\n")
+        if len(self._lines) >= CLIENT_LIMIT:
+            return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients\n")
+        return None
+
+    def _is_own_page(self, origin: str) -> bool:
+        # Compared with the bound address and not with the Host header, which a rebound name would match.
+        try:
+            host = urlsplit(origin).hostname
+        except ValueError:
+            return False
+        same = host == self._host or (_is_loopback(self._host) and host is not None and _is_loopback(host))
+        return same or origin in self._allowed_origins
+
+
+class _Line:
+    """One socket: reads commands, writes answers from a bounded queue."""
+
+    def __init__(self, socket: ServerConnection, application: Application) -> None:
+        self.client = Client(application, self._put, lambda: socket.state is State.OPEN)
+        self._socket = socket
+        self._application = application
+        self._garbage = Allowance(GARBAGE_LIMIT - 1, GARBAGE_PERIOD)
+        self._queue: deque[str] = deque()
+        self._queued_bytes = 0
+        self._filled = asyncio.Event()
+        self._flushed = asyncio.Event()
+        self._flushed.set()
+
+    async def run(self) -> None:
+        """Serve the socket until it closes; its sessions end with it."""
+        writer = asyncio.create_task(self._write())
+        try:
+            await self._read()
+        except (ConnectionClosed, TimeoutError):
+            pass
+        finally:
+            self._application.leave(self.client)
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    async def flush(self) -> None:
+        """Wait until everything queued is written, or a slow client has had its time."""
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._flushed.wait()
+        except TimeoutError:
+            self._abort()
+
+    async def hang_up(self) -> None:
+        """Close the socket in order, or cut it."""
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._socket.close(1001)
+        except TimeoutError:
+            self._abort()
+
+    async def _read(self) -> None:
+        async with asyncio.timeout(FIRST_WORD_TIMEOUT):
+            first = await self._socket.recv()
+        await self._take(first)
+        async for text in self._socket:
+            await self._take(text)
+
+    async def _take(self, text: str | bytes) -> None:
+        try:
+            message = parse_from_client(text)
+            await self._application.handle(self.client, message)
+        except MissingFieldError:
+            self.client.refuse("noStreamNameSpecified")
+        except WireError as error:
+            log.info("message dropped: %s", printable(str(error)))
+            if not self._garbage.take():
+                await self._socket.close(1008, "too many unreadable messages")
+        except Exception:  # one client's command must not end the others' room
+            log.exception("a command failed")
+            self.client.refuse("server_error_check_logs")
+
+    def _put(self, text: str) -> None:
+        if self._socket.state is not State.OPEN:
+            return
+        self._queue.append(text)
+        self._queued_bytes += len(text)
+        self._flushed.clear()
+        self._filled.set()
+        if len(self._queue) > QUEUE_MESSAGES or self._queued_bytes > QUEUE_BYTES:
+            log.info("a client that does not read is closed")
+            self._abort()
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._filled.wait()
+                self._filled.clear()
+                while self._queue:
+                    text = self._queue.popleft()
+                    await self._socket.send(text)
+                    self._queued_bytes -= len(text)
+                self._flushed.set()
+        except ConnectionClosed:
+            self._queue.clear()
+            self._flushed.set()
+
+    def _abort(self) -> None:
+        self._queue.clear()
+        self._flushed.set()
+        self._socket.transport.abort()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _bind_error(host: str, port: int, error: OSError | OverflowError) -> AntconfError:
+    place = f"port {port} on {printable(host)}"
+    code = error.errno if isinstance(error, OSError) else None
+    if code == errno.EADDRINUSE:
+        return UnreachableError(f"{place} is in use", "choose another port, or 0 for a free one")
+    if code == errno.EACCES:
+        return UsageError(f"{place} needs privileges", "choose a port above 1023, or 0 for a free one")
+    if isinstance(error, OverflowError):
+        return UsageError(f"{port} is not a port", "choose one between 0 and 65535")
+    return UsageError(f"{printable(host)} is not an address of this machine", "listen on 127.0.0.1")

@@ -1,0 +1,260 @@
+"""The terminal around the app: whether it can be used, how it looks, and that it comes back as it was.
+
+Used by the command line: `surface` before the app is made, `run_app` to run it. Whatever ends the program,
+the room is left and the terminal restored, and native libraries do not write on the screen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import os
+import select
+import shutil
+import signal
+import sys
+import termios
+import threading
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import platformdirs
+
+from tui.errors import ExitCode, UsageError
+from tui.media.cells import Depth, Glyphs, Look
+from tui.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, MutableMapping
+    from pathlib import Path
+    from types import FrameType
+
+    from tui.app import ConferenceApp
+
+COLUMNS: Final = 60
+ROWS: Final = 16
+"""The smallest screen that shows the room."""
+END_LIMIT: Final = 4.0
+"""Seconds from the wish to end to the end of the process, whatever hangs."""
+
+_HINT: Final = "Without a full screen, `antconf events URL ROOM` prints what happens line by line."
+_RESTORED: Final = (
+    b"\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2004l\x1b[?1004l\x1b[?7h\x1b[<u\x1b[?1049l\x1b[?25h"
+)
+_SIGNALS: Final = {
+    signal.SIGINT: ExitCode.SIGINT,
+    signal.SIGTERM: ExitCode.SIGTERM,
+    signal.SIGHUP: ExitCode.SIGHUP,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What this terminal can show."""
+
+    look: Look
+    ascii_only: bool
+    no_color: bool
+
+
+def surface(environ: MutableMapping[str, str] = os.environ) -> Surface:
+    """Check the terminal and choose how to draw on it; raises `UsageError` when it cannot be drawn on.
+
+    Takes an empty ``NO_COLOR`` out of ``environ``: it means nothing, but Textual would go grey.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("Standard input and output must be a terminal.", _HINT)
+    term = environ.get("TERM", "")
+    if term in ("", "dumb", "unknown"):
+        raise UsageError(f"TERM={term or '(unset)'}: this terminal cannot show a full screen.", _HINT)
+    columns, rows = shutil.get_terminal_size()
+    if columns < COLUMNS or rows < ROWS:
+        raise UsageError(f"The terminal has {columns}x{rows} cells; {COLUMNS}x{ROWS} are needed.", _HINT)
+    if environ.get("NO_COLOR") == "":
+        del environ["NO_COLOR"]
+    return chosen_surface(environ, sys.stdout.encoding)
+
+
+def chosen_surface(environ: MutableMapping[str, str], encoding: str) -> Surface:
+    """How to draw, by what the environment says about colours and characters."""
+    ascii_only = encoding.lower().replace("-", "") not in ("utf8", "utf8sig")
+    no_color = bool(environ.get("NO_COLOR"))
+    term = environ.get("TERM", "")
+    if no_color:
+        depth = Depth.NONE
+    elif environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
+        depth = Depth.TRUECOLOR
+    elif term.endswith(("256color", "kitty")):
+        depth = Depth.PALETTE
+    else:
+        # Sixteen colours vary by theme: a picture in them is worse than one in light and shade.
+        depth = Depth.NONE
+    glyphs = Glyphs.ASCII if ascii_only or depth is Depth.NONE else Glyphs.HALF
+    return Surface(Look(glyphs, depth), ascii_only, no_color)
+
+
+def default_log_file() -> Path:
+    """Where native noise and crashes go."""
+    return platformdirs.user_state_path("antconf") / "antconf.log"
+
+
+def run_app(app: ConferenceApp, *, log_file: Path | None = None, mouse: bool = True) -> int:
+    """Run the app on this terminal and return the exit code of the process."""
+    path = log_file or default_log_file()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _noise_in(path) as screen:
+        guard = _Guard(app, screen)
+        try:
+            code = asyncio.run(guard.run(mouse))
+        finally:
+            guard.rest()
+    if app.crash is not None:
+        with path.open("a", encoding="utf-8", errors="replace") as log:
+            # Without locals: they hold tokens and what people said.
+            log.writelines(traceback.format_exception(app.crash))
+        what = printable(f"{type(app.crash).__name__}: {app.crash}", 120)
+        app.last_words = f"antconf: internal error ({what}); details are in {path}"
+        code = code or ExitCode.INTERNAL
+    if app.last_words:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(app.last_words + "\n")
+    return int(code)
+
+
+class _Screen(io.TextIOWrapper):
+    """The terminal to draw on; when it is gone, what is drawn goes nowhere.
+
+    An error here would end Textual's writer thread, and the next writes would block its loop for ever.
+    """
+
+    gone = False
+
+    def write(self, text: str, /) -> int:
+        if not self.gone:
+            try:
+                return super().write(text)
+            except OSError:
+                self.gone = True
+        return len(text)
+
+    def flush(self) -> None:
+        if not self.gone:
+            try:
+                super().flush()
+            except OSError:
+                self.gone = True
+
+
+@contextlib.contextmanager
+def _noise_in(path: Path) -> Iterator[_Screen]:
+    """Descriptor 2 leads to the log, and Textual draws on a descriptor of its own.
+
+    ALSA, PortAudio and FFmpeg write to descriptor 2, over the picture; Textual would draw there too.
+    """
+    encoding = sys.stdout.encoding
+    screen = _Screen(io.BufferedWriter(io.FileIO(os.dup(1), "w")), encoding=encoding, errors="replace", newline="")
+    standard_error, kept = sys.__stderr__, os.dup(2)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.dup2(log, 2)
+    os.close(log)
+    sys.__stderr__ = screen  # type: ignore[misc]
+    try:
+        yield screen
+    finally:
+        sys.__stderr__ = standard_error  # type: ignore[misc]
+        os.dup2(kept, 2)
+        os.close(kept)
+        screen.flush()
+        if not screen.gone:
+            screen.close()
+
+
+class _Guard:
+    """Ends the app on signals and when the terminal is gone, and the process when the app does not end."""
+
+    def __init__(self, app: ConferenceApp, screen: _Screen) -> None:
+        self._app = app
+        self._screen = screen
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._code: ExitCode | None = None
+        self._over = threading.Event()
+        self._armed = threading.Event()
+        try:
+            self._modes: list[object] | None = termios.tcgetattr(screen.fileno())
+        except termios.error:
+            self._modes = None
+        app.on_end = self._arm
+
+    async def run(self, mouse: bool) -> int:
+        self._loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            # Whoever started us with nohup meant it; that the terminal is gone is noticed all the same.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                # Not the loop's own handlers: they wait for the loop, which a full terminal blocks.
+                signal.signal(number, self._on_signal)
+        for target in (self._watch_terminal, self._watch_end):
+            threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
+        await self._app.run_async(mouse=mouse)
+        if self._code is None and self._screen.gone:
+            self._code = ExitCode.SIGHUP
+        return self._code if self._code is not None else self._app.return_code or 0
+
+    def rest(self) -> None:
+        """The app has ended by itself."""
+        self._over.set()
+        self._armed.set()
+        for number in _SIGNALS:
+            if signal.getsignal(number) == self._on_signal:
+                signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._code is not None:
+            self._break_off()
+        self._end(_SIGNALS[signal.Signals(number)])
+
+    def _end(self, code: ExitCode) -> None:
+        if self._code is not None or self._loop is None:
+            return
+        self._code = code
+        self._armed.set()
+        # The core leaves the room even if the screen's loop is stuck.
+        self._app.hang_up()
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._app.call_later, self._app.end, code)
+
+    def _arm(self, code: ExitCode) -> None:
+        if self._code is None:
+            self._code = code
+        self._armed.set()
+
+    def _watch_terminal(self) -> None:
+        poller = select.poll()
+        # No events asked for: only that the other side has hung up.
+        poller.register(self._screen.fileno(), 0)
+        while not self._over.is_set():
+            if poller.poll(500) and not self._over.is_set():
+                self._end(ExitCode.SIGHUP)
+                return
+
+    def _watch_end(self) -> None:
+        self._armed.wait()
+        if not self._over.wait(END_LIMIT):
+            self._break_off()
+
+    def _break_off(self) -> None:
+        """End the process now, with the terminal as it was."""
+        restoring = threading.Thread(target=self._restore, daemon=True)
+        restoring.start()
+        restoring.join(0.5)
+        os._exit(self._code or ExitCode.INTERNAL)
+
+    def _restore(self) -> None:
+        descriptor = self._screen.fileno()
+        with contextlib.suppress(OSError, termios.error):
+            # What nobody has read yet is dropped, or the next write would wait behind it.
+            termios.tcflush(descriptor, termios.TCOFLUSH)
+            if self._modes is not None:
+                termios.tcsetattr(descriptor, termios.TCSANOW, self._modes)  # type: ignore[arg-type]
+            os.write(descriptor, _RESTORED)

@@ -1,0 +1,84 @@
+"""Marks for states, always next to a word: one set for UTF-8 terminals, one for plain ASCII.
+
+Used by all widgets; the app chooses the set.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from tui.core.events import CallState, Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """One character for each state."""
+
+    on: str
+    off: str
+    waiting: str
+    failed: str
+    chosen: str
+    filled: str
+    empty: str
+    ellipsis: str
+    into: str
+    out: str
+    here: str
+
+    def state(self, state: CallState) -> str:
+        """The mark of a call's state."""
+        match state:
+            case CallState.JOINED:
+                return self.on
+            case CallState.FAILED:
+                return self.failed
+            case CallState.IDLE:
+                return self.off
+            case _:
+                return self.waiting
+
+    def direction(self, direction: Direction) -> str:
+        """The mark of a log line's origin."""
+        return {Direction.IN: self.into, Direction.OUT: self.out, Direction.LOCAL: self.here}[direction]
+
+    def meter(self, level: float, width: int) -> str:
+        """A sound level, 0.0 to 1.0, as a bar."""
+        filled = steps(level, width)
+        return self.filled * filled + self.empty * (width - filled)
+
+
+UNICODE: Final = Marks(
+    on="●",
+    off="○",
+    waiting="…",
+    failed="✕",
+    chosen="▸",
+    filled="▮",
+    empty="▯",
+    ellipsis="…",
+    into="←",
+    out="→",
+    here="·",
+)
+
+ASCII: Final = Marks(
+    on="*",
+    off="o",
+    waiting=".",
+    failed="x",
+    chosen=">",
+    filled="#",
+    empty="-",
+    ellipsis="~",
+    into="<-",
+    out="->",
+    here="--",
+)
+
+
+def steps(level: float, width: int) -> int:
+    """How many of ``width`` steps are lit; the root makes quiet speech visible."""
+    return round(math.sqrt(min(1.0, max(0.0, level))) * width)

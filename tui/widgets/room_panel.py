@@ -1,0 +1,157 @@
+"""Where one is and how it stands: room, server, own id, states in words, time in call.
+
+Used by the room screen; always visible. Shows only what it is given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import Label
+
+from tui.core.events import CallState
+from tui.text import printable
+from tui.updates import CallView
+from tui.widgets.level_meter import LevelMeter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.app import ComposeResult
+
+    from tui.config import JoinOptions
+    from tui.widgets.marks import Marks
+
+_WORDS = {
+    CallState.IDLE: "not in a room",
+    CallState.CONNECTING: "connecting",
+    CallState.JOINED: "joined",
+    CallState.RECONNECTING: "reconnecting",
+    CallState.LEAVING: "leaving",
+    CallState.FAILED: "failed",
+}
+
+
+class RoomPanel(Vertical, can_focus=False):
+    """Three lines, and a fourth when there is something to say."""
+
+    DEFAULT_CSS = """
+    RoomPanel {
+        height: auto;
+        padding: 0 1;
+        background: $panel;
+        Horizontal { height: 1; }
+        Label { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        #state { width: auto; margin-right: 2; text-style: bold; }
+        #time { width: auto; margin-right: 2; }
+        #count { width: 1fr; }
+        #place { width: 1fr; }
+        #own { width: auto; max-width: 50%; margin-left: 2; color: $text-muted; }
+        #microphone { width: auto; margin-right: 1; }
+        #meter { margin-right: 2; }
+        #camera { width: auto; margin-right: 2; }
+        #sound { width: 1fr; }
+        #notice { width: 1fr; height: auto; max-height: 3; text-wrap: wrap; color: $text-warning; display: none; }
+        &.-failed #notice { color: $text-error; }
+        &.-failed #state { color: $text-error; }
+        &.-joined #state { color: $text-success; }
+        &.-noticed #notice { display: block; }
+    }
+    """
+
+    view: reactive[CallView] = reactive(CallView(), init=False)
+
+    def __init__(self, marks: Marks, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._marks = marks
+        self._clock = clock
+        self._minutes = -1
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield Label(id="state")
+            yield Label(id="time")
+            yield Label(id="count")
+        with Horizontal():
+            yield Label(id="place")
+            yield Label(id="own")
+        with Horizontal():
+            yield Label(id="microphone")
+            yield LevelMeter(self._marks, id="meter")
+            yield Label(id="camera")
+            yield Label(id="sound")
+        yield Label(id="notice")
+
+    def on_mount(self) -> None:
+        self._draw(self.view)
+        # Minutes, not seconds: an idle call should write almost nothing.
+        self.set_interval(5, self._tick)
+
+    def show_options(self, options: JoinOptions) -> None:
+        """What one joins, or would join."""
+        room, server = printable(options.room, 60), printable(options.url, 120)
+        place = Content.assemble((f"{room} ", "bold"), f"at {server}") if room else Content("no room chosen")
+        self._say("place", place)
+        name, stream_id = printable(options.name, 40), printable(options.stream_id, 40)
+        self._say("own", Content(f"you: {name} ({stream_id})" if name else f"you: {stream_id}"))
+
+    def show_level(self, level: float) -> None:
+        """How loud the own microphone is."""
+        self.query_one(LevelMeter).show(level if self.view.microphone else 0.0)
+
+    def watch_view(self, old: CallView, new: CallView) -> None:
+        if self.is_mounted:
+            self._draw(new)
+
+    def _draw(self, view: CallView) -> None:
+        joined = view.state is CallState.JOINED
+        self.set_class(joined, "-joined")
+        self.set_class(view.state is CallState.FAILED, "-failed")
+        self._say("state", Content(f"{self._marks.state(view.state)} {_WORDS[view.state]}"))
+        count = len(view.people)
+        self._say("count", Content(f"{count} in the room" if count else ""))
+        self._say("microphone", Content(self._device("microphone", view.microphone)))
+        self._say("camera", Content(self._device("camera", view.camera)))
+        self._say("sound", Content(self._sound(view)))
+        self.query_one(LevelMeter).display = view.microphone is not None
+        reason = " ".join(part for part in (view.reason, view.hint) if part)
+        if not reason and joined and view.output is None:
+            reason = view.output_hint
+        self.set_class(bool(reason), "-noticed")
+        self._say("notice", Content(reason))
+        self._minutes = -1
+        self._tick()
+
+    def _device(self, what: str, on: bool | None) -> str:
+        if on is None:
+            return f"{self._marks.off} no {what}"
+        return f"{self._marks.on} {what} on" if on else f"{self._marks.failed} {what} off"
+
+    def _sound(self, view: CallView) -> str:
+        if view.deafened:
+            return f"{self._marks.failed} deafened"
+        if view.output is None:
+            return f"{self._marks.off} no sound"
+        return f"{self._marks.on} sound: {view.output}"
+
+    def _tick(self) -> None:
+        joined_at = self.view.joined_at
+        minutes = -1 if joined_at is None else max(0, int(self._clock() - joined_at) // 60)
+        if minutes != self._minutes or minutes == -1:
+            self._minutes = minutes
+            self._say("time", Content(_duration(minutes)))
+
+    def _say(self, part: str, text: Content) -> None:
+        label = self.query_one(f"#{part}", Label)
+        if label.content != text:
+            label.update(text)
+
+
+def _duration(minutes: int) -> str:
+    if minutes < 0:
+        return ""
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest:02} min" if hours else f"{rest} min"

@@ -1,0 +1,119 @@
+"""Everybody's pictures in tiles as large as they fit; used by the room screen.
+
+Tells the board which pictures can be seen and how large, so that nothing else is encoded, and asks it for new
+ones on one timer that runs only while there is somebody to show.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.containers import Container
+from textual.reactive import reactive
+
+from tui.media.board import Size
+from tui.widgets.tiling import best_tiling
+from tui.widgets.video_tile import VideoTile
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from tui.media.board import Board
+    from tui.updates import Person
+    from tui.widgets.marks import Marks
+
+
+class VideoGrid(Container, can_focus=False):
+    """A page of tiles."""
+
+    DEFAULT_CSS = """
+    VideoGrid {
+        layout: grid;
+        grid-gutter: 0 1;
+    }
+    """
+
+    people: reactive[tuple[Person, ...]] = reactive((), init=False)
+    alone: reactive[str | None] = reactive(None, init=False)
+    """Key of the only person to show."""
+
+    def __init__(self, board: Board, marks: Marks) -> None:
+        super().__init__()
+        self._board = board
+        self._marks = marks
+        self._page = 0
+        self._wishes: dict[str, Size] = {}
+        self._timer: Timer | None = None
+
+    def on_mount(self) -> None:
+        self._timer = self.set_interval(1 / self._board.frames_per_second, self._poll, pause=True)
+
+    def on_unmount(self) -> None:
+        self._board.want({})
+
+    async def on_resize(self) -> None:
+        await self._arrange()
+
+    async def watch_people(self, old: tuple[Person, ...], new: tuple[Person, ...]) -> None:
+        if self.alone not in {person.key for person in new}:
+            self.set_reactive(VideoGrid.alone, None)
+        if self._timer is not None:
+            self._timer.resume() if new else self._timer.pause()
+        await self._arrange()
+
+    async def watch_alone(self) -> None:
+        await self._arrange()
+
+    async def next_page(self) -> None:
+        """Show the tiles that did not fit, or the first ones again."""
+        self._page += 1
+        await self._arrange()
+
+    @property
+    def tiles(self) -> list[VideoTile]:
+        """What is on the page."""
+        return list(self.query(VideoTile))
+
+    async def _arrange(self) -> None:
+        shown = [person for person in self.people if self.alone in (None, person.key)]
+        width, height = self.size
+        if not (width and height):
+            shown = []
+        tiling = best_tiling(len(shown), width, height)
+        pages = max(1, -(-len(shown) // tiling.places))
+        self._page %= pages
+        first = self._page * tiling.places
+        page = shown[first : first + tiling.places]
+        self.border_subtitle = f"page {self._page + 1} of {pages}" if pages > 1 else ""
+        with self.app.batch_update():
+            await self._match_tiles(len(page))
+            self.styles.grid_size_columns = tiling.columns
+            self.styles.grid_size_rows = tiling.rows
+            for tile, person in zip(self.tiles, page, strict=True):
+                tile.show(person)
+        if not page:
+            self._want({})
+
+    async def _match_tiles(self, count: int) -> None:
+        tiles = self.tiles
+        for tile in tiles[count:]:
+            await tile.remove()
+        if count > len(tiles):
+            await self.mount_all(VideoTile(self._board, self._marks) for _ in range(count - len(tiles)))
+
+    def _poll(self) -> None:
+        tiles = self.tiles if self.display else []
+        self._want(
+            {
+                track: Size(tile.size.width, tile.size.height - 1)
+                for tile in tiles
+                if (track := tile.track) is not None and tile.size.width > 0 and tile.size.height > 1
+            }
+        )
+        for tile in tiles:
+            tile.poll()
+
+    def _want(self, wishes: dict[str, Size]) -> None:
+        if wishes != self._wishes:
+            self._wishes = wishes
+            self._board.want(wishes)
