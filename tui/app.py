@@ -33,8 +33,6 @@ from tui.widgets import marks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from textual.binding import Binding
-    from textual.dom import DOMNode
     from textual.screen import Screen
     from textual.timer import Timer
 
@@ -51,7 +49,7 @@ _log = logging.getLogger(__name__)
 class ConferenceApp(App[None], inherit_bindings=False):
     """Join a room, be in it, leave it; any number of times.
 
-    Raises `tui.errors.ConfigError` when ``keymap`` names a binding that does not exist.
+    Raises `tui.errors.ConfigError` when ``keymap`` cannot be used.
     """
 
     TITLE = "antconf"
@@ -96,7 +94,6 @@ class ConferenceApp(App[None], inherit_bindings=False):
         self._room = RoomScreen(self._board, self._marks, clock)
         self._remembered = True
         self._taking: Timer | None = None
-        self._clashes: set[str] = set()
         self._ending = False
         self.on_end: Callable[[ExitCode], None] = lambda code: None
         """Called once when the end begins; `tui.terminal` puts its watchdog here."""
@@ -144,6 +141,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
         self._take()
 
     def _take(self) -> None:
+        if not self._room.is_running:
+            return
         update = self._bridge.take()
         self._room.write(update.lines, update.dropped)
         self.view = update.view
@@ -287,14 +286,6 @@ class ConferenceApp(App[None], inherit_bindings=False):
         for command in super().get_system_commands(screen):
             if command.title != "Screenshot":
                 yield command
-
-    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
-        """Tell once which key of the user's keymap displaces which other."""
-        for binding in clashed_bindings:
-            text = f"The key {binding.key} is taken from {binding.description!r} by your keymap."
-            if text not in self._clashes:
-                self._clashes.add(text)
-                self._toast(text, "warning")
 
     def _toast(self, text: str, severity: str) -> None:
         """Say something that must not be missed: for some seconds in front, and for good in the log."""

@@ -37,14 +37,15 @@ APP: Final = (
 )
 
 ROOM: Final = (
-    _key("room.join", "j", "app.join", "Join", "Enter the room.", shown=True),
-    _key("room.leave", "j", "app.leave", "Leave", "Leave the room.", shown=True),
+    # One key, one id: only one of the two is possible at a time.
+    _key("room.call", "j", "app.join", "Join", "Enter the room.", shown=True),
+    _key("room.call", "j", "app.leave", "Leave", "Leave the room.", shown=True),
     _key("room.microphone", "m", "app.microphone", "Mic", "Speak or be silent.", shown=True),
     _key("room.camera", "v", "app.camera", "Camera", "Show or hide yourself.", shown=True),
     _key("room.deafen", "d", "app.deafen", "Deafen", "Hear nothing or everybody.", shown=True),
     _key("room.settings", "s", "app.settings", "Settings", "Change room, name and devices, then join."),
-    _key("room.people", "p", "focus('people')", "People", "Go to the list of people."),
-    _key("room.log", "l", "focus('log')", "Log", "Go to the log."),
+    _key("room.people", "p", "app.focus('people')", "People", "Go to the list of people."),
+    _key("room.log", "l", "app.focus('log')", "Log", "Go to the log."),
     _key("room.pictures", "h", "pictures", "Pictures", "Hide or show all pictures."),
     _key("room.page", "n", "page", "Next page", "Show the next page of pictures."),
 )
@@ -90,8 +91,11 @@ GROUPS: Final[dict[str, tuple[Binding, ...]]] = {
 
 
 def checked_keymap(keymap: Mapping[str, str]) -> dict[str, str]:
-    """The user's keys by binding id; raises `ConfigError` for an id that does not exist."""
-    known = [binding.id for group in GROUPS.values() for binding in group if binding.id]
+    """The user's keys by binding id.
+
+    Raises `ConfigError` for an id that does not exist, and for two actions on one key: Textual would drop one.
+    """
+    known = {binding.id or "" for group in GROUPS.values() for binding in group}
     for binding_id in keymap:
         if binding_id not in known:
             near = difflib.get_close_matches(binding_id, known, n=1)
@@ -99,4 +103,15 @@ def checked_keymap(keymap: Mapping[str, str]) -> dict[str, str]:
                 f"keys: there is no binding {binding_id!r}",
                 f"Did you mean {near[0]!r}?" if near else "The help (?) lists all of them.",
             )
+    for group in (APP, ROOM, PEOPLE, LOG, HELP, LEAVE):
+        taken: dict[str, str] = {}
+        for binding in group:
+            binding_id = binding.id or ""
+            for key in keymap.get(binding_id, binding.key).split(","):
+                other = taken.setdefault(key.strip(), binding_id)
+                if other != binding_id:
+                    raise ConfigError(
+                        f"keys: {key.strip()!r} is set for {other!r} and for {binding_id!r}",
+                        "Give one of them another key.",
+                    )
     return dict(keymap)

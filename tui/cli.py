@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui import __version__
 from tui.errors import AntconfError, ExitCode
-from tui.text import printable
+from tui.text import printable, with_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(error.exit_code)
     except KeyboardInterrupt:
         return int(ExitCode.SIGINT)
+    except Exception as error:
+        logging.getLogger(__name__).exception("internal error")
+        _complain(AntconfError(f"internal error ({type(error).__name__}: {error})"))
+        return int(ExitCode.INTERNAL)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -121,7 +125,7 @@ def _port(text: str) -> int:
 def _join(arguments: argparse.Namespace) -> int:
     from tui.config import with_environment, with_remembered
 
-    options = with_environment(_options(arguments))
+    options = with_environment(_options(arguments, **_media(arguments)))
     if options.url and options.room:
         return _run_app(arguments, options)
     return _run_app(arguments, with_remembered(options), ask=True)
@@ -150,7 +154,7 @@ def _events(arguments: argparse.Namespace) -> int:
     from tui import headless
     from tui.config import validate, with_environment
 
-    options = with_environment(_options(arguments))
+    options = with_environment(_options(arguments, source=arguments.source, play_only=not arguments.source))
     validate(options)
     return headless.run(options)
 
@@ -181,7 +185,7 @@ async def _serve_until_signal(arguments: argparse.Namespace) -> int:
 # -- what commands share -----------------------------------------------------------------------------
 
 
-def _options(arguments: argparse.Namespace) -> JoinOptions:
+def _options(arguments: argparse.Namespace, **media: Any) -> JoinOptions:
     from tui.config import JoinOptions, random_stream_id, read_token
 
     return JoinOptions(
@@ -190,7 +194,7 @@ def _options(arguments: argparse.Namespace) -> JoinOptions:
         name=arguments.name,
         stream_id=arguments.stream_id or random_stream_id(),
         token=read_token(arguments.token_file) if arguments.token_file else arguments.token,
-        **_media(arguments),
+        **media,
     )
 
 
@@ -248,5 +252,4 @@ class _Cleaned(logging.Formatter):
 
 
 def _complain(error: AntconfError) -> None:
-    text = " ".join(part for part in (f"{error};" if error.hint else str(error), error.hint) if part)
-    print(f"antconf: {printable(text, 600)}", file=sys.stderr)  # noqa: T201
+    print(f"antconf: {with_hint(str(error), error.hint)}", file=sys.stderr)  # noqa: T201

@@ -18,7 +18,7 @@ from tui.core.conference import Conference
 from tui.core.events import Callback, CallState, CallStateChanged, Direction
 from tui.errors import ExitCode
 from tui.media.sources import open_sources
-from tui.text import printable, redacted
+from tui.text import printable, redacted, with_hint
 
 if TYPE_CHECKING:
     from tui.config import JoinOptions
@@ -42,7 +42,7 @@ class _Listener:
             loop.add_signal_handler(number, self._end, ExitCode[number.name])
         sources = await open_sources(self._options)
         for note in sources.notes:
-            _talk(note)
+            _talk(printable(note, 400))
         options = self._options
         conference = Conference(
             options.url,
@@ -74,7 +74,7 @@ class _Listener:
             case Callback(direction=Direction.IN | Direction.LOCAL):
                 self._write(event)
             case CallStateChanged(CallState.FAILED):
-                _talk(" ".join(part for part in (event.reason, event.hint) if part))
+                _talk(with_hint(event.reason, event.hint))
                 self._end(event.exit_code)
             case CallStateChanged():
                 _talk(event.state.value)
@@ -97,4 +97,4 @@ class _Listener:
 
 
 def _talk(text: str) -> None:
-    print(f"antconf: {printable(text, 400)}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"antconf: {text}", file=sys.stderr, flush=True)  # noqa: T201

@@ -36,6 +36,11 @@ def printable(text: str, limit: int = 200) -> str:
     return safe[: limit - 1] + "…"
 
 
+def with_hint(text: str, hint: str) -> str:
+    """A failure and what to do about it, as one safe line."""
+    return printable(f"{text.rstrip('.')}; {hint}" if hint else text, 600)
+
+
 def compact(payload: object, limit: int = 200) -> str:
     """A payload as one short safe line of ``key=value`` pairs, secrets blanked."""
     return printable(_flat(redacted(payload)), limit)

@@ -34,7 +34,7 @@ from tui.core.aiortc_internals import (
     tap_rtp,
 )
 from tui.core.messages import DATA_LIMIT
-from tui.core.sdp import Description, Door, TrackLine, is_usable_candidate
+from tui.core.sdp import Door, TrackLine, checked_answer, is_usable_candidate
 from tui.errors import WireError
 
 if TYPE_CHECKING:
@@ -161,19 +161,23 @@ class Peer:
         """A trickled candidate; what cannot be used is skipped."""
         if self._closed or not is_usable_candidate(candidate):
             return
-        parsed = candidate_from_sdp(candidate.removeprefix("candidate:"))
-        parsed.sdpMid = mid
-        parsed.sdpMLineIndex = None if mid is not None else label
         try:
+            parsed = candidate_from_sdp(candidate.removeprefix("candidate:"))
+            parsed.sdpMid = mid
+            parsed.sdpMLineIndex = None if mid is not None else label
             await self._connection.addIceCandidate(parsed)
         except Exception as error:  # aiortc raises many kinds for what the other end sent
             logger.debug("candidate skipped: %r", error)
 
     def send(self, text: str | bytes) -> bool:
-        """Send on the data channel; ``False`` when it is not open."""
+        """Send on the data channel; ``False`` when it is not open, or the other end does not take that much."""
         if self._channel is None or self._channel.readyState != "open":
             return False
-        self._channel.send(text)
+        try:
+            self._channel.send(text)
+        except ValueError as error:
+            logger.warning("data-channel message not sent: %s", error)
+            return False
         return True
 
     async def aclose(self) -> None:
@@ -251,7 +255,7 @@ class PublishPeer(Peer):
 
     async def accept_answer(self, sdp: str) -> None:
         """Raises `WireError` when the answer cannot be used."""
-        text = str(Description.parse(sdp))
+        text = checked_answer(sdp)
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(text, "answer"))
         except Exception as error:  # aiortc raises seven kinds of exception for broken SDP

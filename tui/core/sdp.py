@@ -30,6 +30,10 @@ _ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 _PAYLOAD_LINE = re.compile(r"a=(?:rtpmap|fmtp|rtcp-fb):(\d+)[ /]")
 
 
+class RenewalError(WireError):
+    """An offer that this connection cannot follow: the room has to be played anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One m-section: its ``m=`` line first, all lines without their ends."""
@@ -43,8 +47,9 @@ class Section:
 
     @property
     def mid(self) -> str:
-        """The media id, empty when the section has none."""
-        return self.attribute("mid") or ""
+        """The media id, empty when the section has none or more than one."""
+        mids = [line[len("a=mid:") :] for line in self.lines if line.startswith("a=mid:")]
+        return mids[0] if len(mids) == 1 else ""
 
     @property
     def rejected(self) -> bool:
@@ -84,8 +89,8 @@ class Description:
         """Raises `WireError` for what is not an SDP or is beyond the limits."""
         if len(text) > SDP_LIMIT:
             raise WireError(f"SDP of {len(text)} characters refused (limit {SDP_LIMIT})")
-        lines = text.replace("\r\n", "\n").strip("\n").split("\n")
-        if lines[0] != "v=0":
+        lines = text.splitlines()  # as aiortc does, so that both see the same lines
+        if lines[:1] != ["v=0"]:
             raise WireError("not an SDP: it does not begin with v=0")
         if len(lines) > LINE_LIMIT:
             raise WireError(f"SDP of {len(lines)} lines refused (limit {LINE_LIMIT})")
@@ -134,37 +139,46 @@ class Door:
 
     _shown: dict[str, Section] = field(default_factory=dict)
     _offer: Description | None = None
-    _accepted: frozenset[str] = frozenset()
+    _accepted: tuple[str, ...] = ()
+    """For each section of the offer its mid, empty when it is rejected."""
 
     def admit(self, text: str, id_mapping: Mapping[str, Any] | None = None) -> Offer:
-        """The offer as aiortc can take it. Raises `WireError`; an offer without media is fine."""
+        """The offer as aiortc can take it. Raises `WireError`, and then nothing has changed.
+
+        An offer without media is fine. `RenewalError` is raised for one that needs a new connection.
+        """
         offer = Description.parse(text)
-        accepted: set[str] = set()
+        shown = dict(self._shown)
+        accepted: list[str] = []
         tracks: list[TrackLine] = []
         for section in offer.sections:
             mid = section.mid
             usable = None if section.rejected or not mid or mid in accepted else _usable(section)
+            if usable is not None and usable.kind == "application" and _other_channel(shown, mid):
+                usable = None
+            accepted.append(mid if usable else "")
             if usable is None:
                 continue
-            known = self._shown.get(mid)
+            known = shown.get(mid)
             if known is not None and known.kind != section.kind:
                 raise WireError(f"section {mid!r} changed its kind from {known.kind} to {section.kind}")
-            accepted.add(mid)
-            self._shown[mid] = usable
+            shown[mid] = usable
             if section.kind != "application" and section.sends:
                 mapped = (id_mapping or {}).get(mid)
                 track_id = mapped if isinstance(mapped, str) and mapped else section.track_id
                 tracks.append(TrackLine(mid, section.kind, track_id or mid))
-        if not accepted:
+        if not any(accepted):
             raise WireError("no media section of the offer can be used")
-        first = next(iter(self._shown))
-        if first not in accepted:
-            raise WireError("the first bundled section was rejected: the connection must be renewed")
+        if next(iter(shown)) not in accepted:
+            raise RenewalError("the first bundled section was rejected")
+        if len(shown) > SECTION_LIMIT:
+            raise RenewalError(f"more than {SECTION_LIMIT} media sections have come and gone")
+        self._shown = shown
         self._offer = offer
-        self._accepted = frozenset(accepted)
-        shown = tuple(section if mid in accepted else _switched_off(section) for mid, section in self._shown.items())
-        session = _with_bundle(offer.session, list(self._shown))
-        return Offer(str(Description(session, shown)), tuple(tracks))
+        self._accepted = tuple(accepted)
+        sections = tuple(section if mid in accepted else _switched_off(section) for mid, section in shown.items())
+        session = _with_bundle(offer.session, list(shown))
+        return Offer(str(Description(session, sections)), tuple(tracks))
 
     def answer(self, text: str) -> str:
         """aiortc's answer, in the order of the admitted offer and with its rejections."""
@@ -172,28 +186,31 @@ class Door:
             raise WireError("there is no offer to answer")
         made = Description.parse(text)
         ours = {section.mid: section for section in made.sections}
-        sections: list[Section] = []
-        bundled: list[str] = []
-        for theirs in self._offer.sections:
-            if theirs.mid in self._accepted and theirs.mid not in bundled:
-                sections.append(ours[theirs.mid])
-                bundled.append(theirs.mid)
-            else:
-                sections.append(_rejection(theirs))
-        session = _with_bundle(made.session, bundled)
+        if missing := [mid for mid in self._accepted if mid and mid not in ours]:
+            raise WireError(f"the offer's section {missing[0][:40]!r} has no answer")
+        sections = [
+            ours[mid] if mid else _rejection(theirs)
+            for mid, theirs in zip(self._accepted, self._offer.sections, strict=True)
+        ]
+        session = _with_bundle(made.session, [mid for mid in self._accepted if mid])
         if "a=extmap-allow-mixed" in self._offer.session:
             session = (*session, "a=extmap-allow-mixed")
         return str(Description(session, tuple(sections)))
 
 
+def _other_channel(shown: Mapping[str, Section], mid: str) -> bool:
+    """Whether there is a data-channel section already: aiortc has one."""
+    return any(section.kind == "application" and other != mid for other, section in shown.items())
+
+
 def _usable(section: Section) -> Section | None:
     """The section with only what aiortc can negotiate, or ``None`` when nothing is left of it."""
+    head, payloads = section.lines[0].split(" ")[:3], section.lines[0].split(" ")[3:]
+    if len(head) < 3:
+        return None
     if section.kind == "application":
         return _opened(_with_candidates(section))
     if section.kind not in ("audio", "video"):
-        return None
-    head, payloads = section.lines[0].split(" ")[:3], section.lines[0].split(" ")[3:]
-    if len(head) < 3:
         return None
     kept = [payload for payload in payloads if _takes(section, payload)]
     if not kept:
@@ -230,6 +247,12 @@ def _baseline(line: str) -> str:
     return re.sub(r"profile-level-id=[0-9a-fA-F]{6}", "profile-level-id=42e01f", line)
 
 
+def checked_answer(text: str) -> str:
+    """The answer to an own offer, without the candidates that aiortc cannot take. Raises `WireError`."""
+    made = Description.parse(text)
+    return str(Description(made.session, tuple(map(_with_candidates, made.sections))))
+
+
 def _with_candidates(section: Section) -> Section:
     """Only candidates that aiortc can parse and that need no name look-up."""
     lines = tuple(
@@ -248,9 +271,14 @@ def is_usable_candidate(candidate: str) -> bool:
     try:
         address = ipaddress.ip_address(words[4])
         numbers_fit = int(words[1]) in (1, 2) and 0 < int(words[5]) < 65536 and int(words[3]) >= 0
+        for key, value in zip(words[8::2], words[9::2], strict=False):
+            if key == "rport":
+                int(value)
     except ValueError:
         return False
-    return numbers_fit and not address.is_multicast and not address.is_unspecified
+    # Link-local and reserved: the cloud's metadata service and broadcast.
+    nowhere = address.is_multicast or address.is_unspecified or address.is_link_local or address.is_reserved
+    return numbers_fit and not nowhere
 
 
 def _opened(section: Section) -> Section:

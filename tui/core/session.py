@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tui.core.messages import Play, Publish
 from tui.core.peer import LentTrack, PlayPeer, PublishPeer, RemoteTrack
 from tui.core.protocol import Actions, AddCandidate, ApplyAnswer, ApplyOffer, MakeOffer
+from tui.core.sdp import RenewalError
 from tui.errors import WireError
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
     from tui.core.aiortc_internals import Addresses
     from tui.core.protocol import Protocol as Signalling
+
+logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 12.0
 """Seconds from ``publish`` or ``play`` to a connection; aiortc alone would try for ever (trap 14)."""
@@ -187,6 +191,9 @@ class Session:
                     return protocol.answer_made(stream_id, answer)
                 case AddCandidate(), peer if peer is not None:
                     await peer.add_candidate(action.candidate, action.label, action.mid)
+        except RenewalError as error:
+            logger.info("%s: %s", self._stream_id, error)
+            self.end(Over.LOST)
         except WireError as error:
             self._owner.callback_error("notSetRemoteDescription", {"streamId": stream_id, "message": str(error)})
             if isinstance(action, ApplyOffer) and self.connected:
@@ -208,7 +215,7 @@ class Session:
         """`PeerListener`."""
         if state == "connected":
             self._was_up = True
-            if self._deadline is not None:
+            if self._deadline is not None and not self._deadline.expired():
                 self._deadline.reschedule(None)
         elif state in ("failed", "closed"):
             self.end(Over.LOST)

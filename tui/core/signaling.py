@@ -7,6 +7,7 @@ Used by the adaptor. Faults come as the errors of `tui.errors`, each one line wi
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import socket
 import ssl
@@ -39,6 +40,8 @@ OPEN_TIMEOUT = 10.0
 
 PING_INTERVAL = 3.0
 """Seconds between application pings (signalling reference, 1.3)."""
+
+_SCHEMES = "wss:// is usually port 5443, ws:// port 5080"
 
 SILENT_PINGS = 3
 """Pings without any answer after which the link is taken for dead."""
@@ -148,20 +151,19 @@ def _explained(error: Exception, where: str, path: str) -> AntconfError:
             "use the host name that the certificate is made for, or set SSL_CERT_FILE to its authority",
         )
     if isinstance(error, ssl.SSLError):
-        return UnreachableError(
-            f"no TLS connection to {where}: {printable(error.reason or str(error))}",
-            "wss:// is usually port 5443, ws:// port 5080",
-        )
+        return UnreachableError(f"no TLS connection to {where}: {printable(error.reason or str(error))}", _SCHEMES)
     if isinstance(error, socket.gaierror):
         return UnreachableError(f"the name of {where} was not found")
     if isinstance(error, TimeoutError):
         return UnreachableError(f"{where} did not answer within {OPEN_TIMEOUT:.0f} s")
     if isinstance(error, (InvalidMessage, InvalidHandshake)):
         return UnreachableError(f"{where} is not a WebSocket server")
+    if isinstance(error, ConnectionResetError):
+        return UnreachableError(f"{where} closed the connection at once", _SCHEMES)
     if isinstance(error, OSError):
         return UnreachableError(f"{where} cannot be reached: {printable(_os_reason(error))}")
     return UnreachableError(f"{where} cannot be reached: {printable(str(error))}")
 
 
 def _os_reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower() if "Multiple exceptions" not in str(error) else "connection refused"
+    return os.strerror(error.errno).lower() if error.errno else type(error).__name__

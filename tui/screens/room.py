@@ -50,32 +50,35 @@ class RoomScreen(Screen[None]):
     def __init__(self, board: Board, marks: Marks, clock: Callable[[], float]) -> None:
         super().__init__()
         self._board = board
-        self._marks = marks
-        self._clock = clock
+        self._panel = RoomPanel(marks, clock)
+        self._people = ParticipantList(marks, id="people")
+        self._grid = VideoGrid(board, marks)
+        self._welcome = Static(id="welcome", markup=False)
+        self._log = EventLog(marks, id="log")
         self._meter: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        yield RoomPanel(self._marks, self._clock)
+        yield self._panel
         with Horizontal(id="upper"):
-            yield ParticipantList(self._marks, id="people")
-            yield VideoGrid(self._board, self._marks)
-            yield Static(id="welcome", markup=False)
-        yield EventLog(self._marks, id="log")
+            yield self._people
+            yield self._grid
+            yield self._welcome
+        yield self._log
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.query_one(ParticipantList).border_title = "People"
-        self.query_one(EventLog).border_title = "Log"
+        self._people.border_title = "People"
+        self._log.border_title = "Log"
         self._meter = self.set_interval(1 / _LEVELS_PER_SECOND, self._show_level, pause=True)
         self._draw()
 
     def show_options(self, options: JoinOptions) -> None:
         """What one joins, or would join."""
-        self.query_one(RoomPanel).show_options(options)
+        self._panel.show_options(options)
 
     def write(self, lines: Sequence[LogLine], dropped: int = 0) -> None:
         """Add lines to the log."""
-        self.query_one(EventLog).extend(lines, dropped)
+        self._log.extend(lines, dropped)
 
     def watch_view(self) -> None:
         if self.is_mounted:
@@ -85,28 +88,27 @@ class RoomScreen(Screen[None]):
         view = self.view
         with self.app.batch_update():
             self.set_class(bool(view.people), "-peopled")
-            self.query_one(RoomPanel).view = view
-            self.query_one(ParticipantList).people = view.people
-            self.query_one(VideoGrid).people = view.people
-            self.query_one("#welcome", Static).update(Content(_welcome(view)))
+            self._panel.view = view
+            self._people.people = view.people
+            self._grid.people = view.people
+            self._welcome.update(Content(_welcome(view)))
         if self._meter is not None:
             self._meter.resume() if view.microphone else self._meter.pause()
 
     def _show_level(self) -> None:
-        self.query_one(RoomPanel).show_level(self._board.level(LOCAL))
+        self._panel.show_level(self._board.level(LOCAL))
 
     @on(ParticipantList.Alone)
     def _show_alone(self, message: ParticipantList.Alone) -> None:
-        grid = self.query_one(VideoGrid)
-        grid.alone = None if grid.alone == message.key else message.key
+        self._grid.alone = None if self._grid.alone == message.key else message.key
 
     def action_pictures(self) -> None:
         """Hide or show all pictures."""
         self.pictures = not self.pictures
 
-    async def action_page(self) -> None:
+    def action_page(self) -> None:
         """The next page of tiles."""
-        await self.query_one(VideoGrid).next_page()
+        self._grid.next_page()
 
 
 def _welcome(view: CallView) -> str:

@@ -6,6 +6,7 @@ ones on one timer that runs only while there is somebody to show.
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from textual.containers import Container
@@ -42,6 +43,7 @@ class VideoGrid(Container, can_focus=False):
         self._board = board
         self._marks = marks
         self._page = 0
+        self._pool: list[VideoTile] = []
         self._wishes: dict[str, Size] = {}
         self._timer: Timer | None = None
 
@@ -51,30 +53,30 @@ class VideoGrid(Container, can_focus=False):
     def on_unmount(self) -> None:
         self._board.want({})
 
-    async def on_resize(self) -> None:
-        await self._arrange()
+    def on_resize(self) -> None:
+        self._arrange()
 
-    async def watch_people(self, old: tuple[Person, ...], new: tuple[Person, ...]) -> None:
+    def watch_people(self, old: tuple[Person, ...], new: tuple[Person, ...]) -> None:
         if self.alone not in {person.key for person in new}:
             self.set_reactive(VideoGrid.alone, None)
         if self._timer is not None:
             self._timer.resume() if new else self._timer.pause()
-        await self._arrange()
+        self._arrange()
 
-    async def watch_alone(self) -> None:
-        await self._arrange()
+    def watch_alone(self) -> None:
+        self._arrange()
 
-    async def next_page(self) -> None:
+    def next_page(self) -> None:
         """Show the tiles that did not fit, or the first ones again."""
         self._page += 1
-        await self._arrange()
+        self._arrange()
 
     @property
     def tiles(self) -> list[VideoTile]:
         """What is on the page."""
-        return list(self.query(VideoTile))
+        return [tile for tile in self._pool if tile.person is not None]
 
-    async def _arrange(self) -> None:
+    def _arrange(self) -> None:
         shown = [person for person in self.people if self.alone in (None, person.key)]
         width, height = self.size
         if not (width and height):
@@ -85,21 +87,18 @@ class VideoGrid(Container, can_focus=False):
         first = self._page * tiling.places
         page = shown[first : first + tiling.places]
         self.border_subtitle = f"page {self._page + 1} of {pages}" if pages > 1 else ""
+        # Tiles are kept when fewer are needed: mounting takes longer than hiding.
+        missing = [VideoTile(self._board, self._marks) for _ in range(len(page) - len(self._pool))]
+        self._pool += missing
         with self.app.batch_update():
-            await self._match_tiles(len(page))
+            self.mount_all(missing)
             self.styles.grid_size_columns = tiling.columns
             self.styles.grid_size_rows = tiling.rows
-            for tile, person in zip(self.tiles, page, strict=True):
+            for tile, person in zip_longest(self._pool, page):
                 tile.show(person)
+                tile.display = person is not None
         if not page:
             self._want({})
-
-    async def _match_tiles(self, count: int) -> None:
-        tiles = self.tiles
-        for tile in tiles[count:]:
-            await tile.remove()
-        if count > len(tiles):
-            await self.mount_all(VideoTile(self._board, self._marks) for _ in range(count - len(tiles)))
 
     def _poll(self) -> None:
         tiles = self.tiles if self.display else []
