@@ -1,0 +1,130 @@
+"""A program in a pseudo-terminal, with an emulator that says what a person would see on it.
+
+Used by the tests marked ``pty``. A thread reads all the time, so that the program never waits for the test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+import pexpect
+import pyte
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+DEADLINE = 40.0
+"""Seconds that a condition may take before a test gives up on it."""
+
+# The emulator knows neither of these and would print their letters.
+_PRIVATE = re.compile(rb"\x1b\[[<>=?][0-9;:$]*[a-zA-Z]")
+
+
+class PseudoTerminal:
+    """``with PseudoTerminal([program, …]) as terminal``; ends the program at the end."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        columns: int = 120,
+        rows: int = 36,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._lock = threading.Lock()
+        self.received = b""
+        """Every byte so far."""
+        self._program = pexpect.spawn(
+            command[0],
+            list(command[1:]),
+            dimensions=(rows, columns),
+            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(environment or {})},
+            timeout=None,
+        )
+        self.reading = threading.Event()
+        """Cleared, nothing is read: the terminal has stalled."""
+        self.reading.set()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.reading.set()
+        with contextlib.suppress(pexpect.ExceptionPexpect):
+            self._program.terminate(force=True)
+        self._reader.join(5)
+
+    @property
+    def text(self) -> str:
+        """The screen, line by line."""
+        with self._lock:
+            return "\n".join(self._screen.display)
+
+    @property
+    def cells(self) -> list[list[tuple[str, str, str]]]:
+        """Character, foreground and background of every cell, row by row."""
+        with self._lock:
+            return [
+                [(cell.data, cell.fg, cell.bg) for cell in (row[column] for column in range(self._screen.columns))]
+                for row in (self._screen.buffer[line] for line in range(self._screen.lines))
+            ]
+
+    @property
+    def pid(self) -> int:
+        """Of the program."""
+        return int(self._program.pid)
+
+    def press(self, keys: str) -> None:
+        """Type."""
+        self._program.send(keys)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the program."""
+        self._program.kill(number)
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for a condition; fails with the screen when it does not come true."""
+        deadline = time.monotonic() + DEADLINE
+        while not condition():
+            assert time.monotonic() < deadline, f"waited too long for {what}; the screen:\n{self.text}"
+            time.sleep(0.05)
+
+    def shows(self, text: str) -> None:
+        """Wait until the text is on the screen."""
+        self.until(lambda: text in self.text, repr(text))
+
+    def exit_code(self) -> int:
+        """Wait for the end; the exit code, or minus the signal that killed it."""
+        self.until(lambda: not self._program.isalive(), "the end of the program")
+        self._reader.join(5)
+        if self._program.signalstatus is not None:
+            return -int(self._program.signalstatus)
+        return int(self._program.exitstatus)
+
+    def _read(self) -> None:
+        while True:
+            self.reading.wait()
+            try:
+                data = os.read(self._program.child_fd, 65536)
+            except OSError:
+                return
+            if not data:
+                return
+            with self._lock:
+                self.received += data
+                self._stream.feed(_PRIVATE.sub(_known, data))
+
+
+def _known(match: re.Match[bytes]) -> bytes:
+    sequence = match.group()
+    return sequence if sequence.startswith(b"\x1b[?") and sequence[-1:] in b"hl" else b""
