@@ -36,9 +36,10 @@ from tui.core.messages import (
     load_object,
     read_assignments,
 )
+from tui.core.refusals import NOBODY_YET, refusal
 from tui.core.roster import Roster
 from tui.core.tasks import Tasks
-from tui.errors import AntconfError, LostError, RefusedError, UnreachableError
+from tui.errors import AntconfError, LostError, UnreachableError
 from tui.text import printable
 
 if TYPE_CHECKING:
@@ -88,21 +89,6 @@ _SDK_MADE = frozenset(
 )
 _LOOK_AGAIN = frozenset({"subtrackAdded", "subtrackRemoved", "play_started", "session_restored", "subtrackCount"})
 _POLLS = (GetSubtracks, GetSubtracksCount, GetVideoTrackAssignments, Ping, TakeCandidate)
-
-_PLAIN_WORDS = {
-    "unauthorized_access": ("the server refused the token", "give a token made for this room with --token-file"),
-    "user_blocked": ("the server has blocked this user", "ask whoever runs the server"),
-    "streamIdInUse": ("this stream id is in use", "leave --stream-id out, or choose another"),
-    "already_publishing": ("this stream id is in use", "leave --stream-id out, or choose another"),
-    "invalidStreamName": ("the server does not take this stream id", "use letters, digits, '-', '_' and '.'"),
-    "not_allowed_unregistered_streams": ("the server takes only registered streams", "join with --play-only"),
-    "main_track_has_max_subtrack_count__not_allowed_to_add_more_subtracks": (
-        "the room is full",
-        "join with --play-only",
-    ),
-    "license_suspended_please_renew_license": ("the server's licence is suspended", "ask whoever runs the server"),
-    "notSetRemoteDescription": ("the server and this client have no codec in common", "enable H264 or VP8 there"),
-}
 
 
 class Conference:
@@ -336,14 +322,14 @@ class Conference:
         record = obj if isinstance(obj, dict) else {}
         self._log_callback(error, {key: value for key, value in record.items() if key != "cause"}, error=True)
         match error:
-            case "no_stream_exist" | "stream_not_exist_or_not_streaming" if self._play_only:
+            case _ if error in NOBODY_YET and self._play_only:
                 # An empty room is still the room (section 4.5).
                 self._arrived()
             case "WebSocketNotConnected" | "internal_error":
                 cause = record.get("cause")
                 self._give_up(cause if isinstance(cause, AntconfError) else LostError(str(record.get("message"))))
             case "session_ended":
-                self._give_up(_refusal(self._refused_by, record))
+                self._give_up(refusal(self._refused_by, record.get("streamId")))
             case _:
                 self._refused_by = error
 
@@ -503,8 +489,3 @@ def _as_json(obj: Any) -> object:
         elif key != "track":
             shown[key] = value
     return shown
-
-
-def _refusal(definition: str, record: Mapping[str, Any]) -> RefusedError:
-    text, hint = _PLAIN_WORDS.get(definition, (f"the server refused: {printable(definition, 100)}", ""))
-    return RefusedError(f"{text} ({printable(str(record.get('streamId', '')), 60)})", hint)

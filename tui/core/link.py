@@ -30,6 +30,7 @@ from tui.core.protocol import (
     Send,
     UseIceServer,
 )
+from tui.core.refusals import IN_USE, NOBODY_YET, REFUSALS
 from tui.core.session import Over, Session
 from tui.core.signaling import Signaling, back_off
 from tui.core.tasks import Tasks
@@ -55,27 +56,6 @@ FAREWELL_TIMEOUT = 1.0
 BAD_MESSAGES = 20
 BAD_MESSAGE_SPAN = 10.0
 """So many broken messages in so many seconds, and the socket is closed (hostile inputs, WS-8)."""
-
-REFUSALS = frozenset(
-    {
-        "unauthorized_access",
-        "user_blocked",
-        "invalidStreamName",
-        "not_allowed_unregistered_streams",
-        "main_track_has_max_subtrack_count__not_allowed_to_add_more_subtracks",
-        "room_not_active_or_expired",
-        "stream_not_active_or_expired",
-        "license_suspended_please_renew_license",
-        "no_codec_enabled_in_the_server",
-        "no_encoder_settings",
-        "notSetRemoteDescription",
-        "webrtc_not_enabled",
-    }
-)
-"""Errors that trying again does not mend (section 3.7)."""
-
-NOBODY_YET = frozenset({"no_stream_exist", "stream_not_exist_or_not_streaming", "no_active_streams_in_room"})
-IN_USE = frozenset({"streamIdInUse", "already_publishing", "already_playing"})
 
 _ICE_URI = re.compile(r"(stun|turn|turns):[^\s?]{1,255}(\?transport=(udp|tcp))?\Z")
 

@@ -97,7 +97,7 @@ class Description:
         starts = [number for number, line in enumerate(lines) if line.startswith("m=")]
         if len(starts) > SECTION_LIMIT:
             raise WireError(f"SDP with {len(starts)} media sections refused (limit {SECTION_LIMIT})")
-        ends = [*starts[1:], len(lines)]
+        ends = [*starts, len(lines)][1:]
         sections = tuple(Section(tuple(lines[start:end])) for start, end in zip(starts, ends, strict=True))
         return cls(tuple(lines[: starts[0]] if starts else lines), sections)
 
