@@ -140,7 +140,8 @@ class CameraVideo(VideoTrack):
                 container = container or self._container()
                 self._watch(container)
             except (av.FFmpegError, OSError, ValueError, DeviceError) as error:
-                logger.warning("camera is lost: %s", printable(str(error)))
+                level = logging.DEBUG if container is None else logging.WARNING
+                logger.log(level, "camera is lost: %s", printable(str(error)))
             if container is not None:
                 container.close()
             container, self._newest = None, None

@@ -130,7 +130,9 @@ class Playback:
         if stream is None:
             return
         try:
-            await asyncio.wait_for(in_thread(stream.close), _CLOSE_SECONDS)
+            # Not wait_for, which on Python 3.11 may swallow a cancellation.
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await in_thread(stream.close)
         except TimeoutError:
             logger.warning("sound output %s does not close", stream.name)
 

@@ -1,0 +1,44 @@
+"""Listing what can be opened."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tui.errors import DeviceError
+from tui.media.devices import Camera, SoundDevice, list_cameras, list_microphones, list_outputs
+
+from .fake_sounddevice import install
+
+
+def test_sound_devices_by_direction_with_clean_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = install(monkeypatch)
+    fake.plug("Speakers\x1b]0;x\x07", outputs=2)
+    fake.plug("Headset", inputs=1, outputs=2)
+    assert list_outputs() == [
+        SoundDevice(0, "Speakers\N{REPLACEMENT CHARACTER}]0;x\N{REPLACEMENT CHARACTER}", 2, True),
+        SoundDevice(1, "Headset", 2, False),
+    ]
+    assert list_microphones() == [SoundDevice(1, "Headset", 1, True)]
+
+
+def test_devices_plugged_in_later_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = install(monkeypatch)
+    assert list_outputs() == []
+    fake.plug("Speakers")
+    assert [device.name for device in list_outputs()] == ["Speakers"]
+
+
+def test_without_the_library_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(DeviceError) as caught:
+        list_outputs()
+    assert "libportaudio2" in caught.value.hint
+
+
+def test_cameras_have_a_path_and_a_name() -> None:
+    for position, camera in enumerate(list_cameras()):
+        assert isinstance(camera, Camera)
+        assert camera.device
+        assert camera.is_default is (position == 0)

@@ -1,0 +1,139 @@
+"""A private sound server with one output that can be recorded: real playback without a sound card.
+
+Used by the tests marked ``sound``. PortAudio reads its environment once, so whatever plays must run in a process
+of its own with `SoundServer.environment`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes.util
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+DEADLINE = 30.0
+"""Seconds that a condition may take before a test gives up on it."""
+
+
+def missing() -> str:
+    """Why sound tests cannot run here; empty when they can."""
+    programs = [name for name in ("pulseaudio", "parec", "pactl") if shutil.which(name) is None]
+    if programs:
+        return f"not installed: {', '.join(programs)}"
+    if ctypes.util.find_library("portaudio") is None:
+        return "the PortAudio library is not installed"
+    return ""
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for a condition; fails the test when it does not come true."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited too long for {what}"
+        time.sleep(0.02)
+
+
+@dataclass
+class SoundServer:
+    """PulseAudio with a null sink ``nul``; can be killed and started again."""
+
+    folder: Path
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For the process that plays and for every PulseAudio tool."""
+        return {
+            **os.environ,
+            "HOME": str(self.folder),
+            "XDG_RUNTIME_DIR": str(self.folder),
+            "PULSE_SERVER": f"unix:{self._socket}",
+        }
+
+    @property
+    def _socket(self) -> Path:
+        return self.folder / "native"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        self._socket.unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            [
+                *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"),
+                *("-L", f"module-native-protocol-unix socket={self._socket}"),
+                *("-L", "module-null-sink sink_name=nul rate=48000 channels=2"),
+            ],
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        until(self._answers, "the sound server")
+
+    def _answers(self) -> bool:
+        asked = subprocess.run(["pactl", "info"], env=self.environment, capture_output=True, check=False)
+        return asked.returncode == 0
+
+    def kill(self) -> None:
+        """End the server as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[Recording]:
+        """What is played from now on."""
+        process = subprocess.Popen(
+            ["parec", "-d", "nul.monitor", "--format=s16le", "--rate=48000", "--channels=1", "--raw"],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield Recording(process)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+@dataclass
+class Recording:
+    """Sound as it is being recorded, 48 kHz mono."""
+
+    _process: subprocess.Popen[bytes]
+
+    def read(self, seconds: float) -> NDArray[np.float64]:
+        """The next ``seconds``, -1.0 to 1.0; waits for them."""
+        assert self._process.stdout is not None
+        data = self._process.stdout.read(int(seconds * 48_000) * 2)
+        return np.frombuffer(data, dtype="<i2") / 32768
+
+
+def loudest_frequency(samples: NDArray[np.float64], rate: int = 48_000) -> float:
+    """The frequency in Hz of the strongest part."""
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(np.fft.rfftfreq(len(samples), 1 / rate)[spectrum.argmax()])
+
+
+@contextlib.contextmanager
+def private_pulseaudio(folder: Path) -> Iterator[SoundServer]:
+    """A sound server of one's own, its files in ``folder``, which must have a short path (a socket's limit)."""
+    folder.chmod(0o700)
+    server = SoundServer(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
