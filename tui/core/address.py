@@ -6,6 +6,7 @@ Used by the configuration before anything is connected, and by the adaptor. Sour
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from tui.errors import UsageError
@@ -16,8 +17,11 @@ _EXAMPLE = "example: wss://host:5443/live/websocket"
 
 def check_url(url: str) -> str:
     """The URL as it will be used; raises `UsageError` naming the part that is wrong."""
-    if len(url) > 2048 or any(character.isspace() or ord(character) < 32 for character in url):
+    if len(url) > 2048 or any(character.isspace() or not character.isprintable() for character in url):
         raise UsageError("the server URL is too long or contains blanks", _EXAMPLE)
+    # First of all, so that no other complaint repeats a password.
+    if "@" in re.split("[/?#]", url.partition("://")[2] or url, maxsplit=1)[0]:
+        raise UsageError("the server URL contains a user name or password", "use --token or --token-file")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -32,8 +36,6 @@ def check_url(url: str) -> str:
         raise UsageError(f"the server URL {printable(url)!r} names no host")
     if port == 0:
         raise UsageError(f"the server URL {printable(url)!r} has port 0")
-    if parts.username or parts.password:
-        raise UsageError("the server URL contains a user name or password", "use --token or --token-file")
     return url
 
 

@@ -43,7 +43,7 @@ class Roster:
         self._own_id = own_id
         self._people: dict[str, _Person] = {}
         self._tracks: dict[str, RemoteTrack] = {}
-        self._owners: dict[str, str] = {}
+        self._owners: dict[str, dict[str, str]] = {}
 
     # sources
 
@@ -76,11 +76,10 @@ class Roster:
 
     def assign(self, kind: str, assignments: Iterable[Assignment]) -> None:
         """The whole list of who is in which slot of that kind; an empty id frees the slot."""
-        prefix = f"{kind}Track"
-        self._owners = {label: owner for label, owner in self._owners.items() if not label.startswith(prefix)}
+        owners = self._owners[kind] = {}
         for assignment in assignments:
             if assignment.stream_id:
-                self._owners[assignment.label] = assignment.stream_id
+                owners[assignment.label] = assignment.stream_id
                 self._person(assignment.stream_id)
 
     def add_track(self, track: RemoteTrack) -> None:
@@ -142,7 +141,7 @@ class Roster:
         )
 
     def _owner(self, track: RemoteTrack) -> str | None:
-        owner = self._owners.get(track.label)
+        owner = self._owners.get(track.kind, {}).get(track.label)
         if owner is None and not _SLOT.match(track.label):
             owner = track.label
         return owner if owner is not None and self._is_person(owner) else None

@@ -24,8 +24,9 @@ from websockets.exceptions import (
     InvalidURI,
     WebSocketException,
 )
+from websockets.frames import CloseCode
 
-from tui.core.address import check_url
+from tui.core.address import check_url, is_loopback
 from tui.core.messages import MESSAGE_LIMIT, GetIceServerConfig, Message, Ping
 from tui.errors import AntconfError, LostError, RefusedError, UnreachableError, UsageError
 from tui.text import printable
@@ -45,6 +46,8 @@ _SCHEMES = "wss:// is usually port 5443, ws:// port 5080"
 
 SILENT_PINGS = 3
 """Pings without any answer after which the link is taken for dead."""
+
+_OUR_COMPLAINTS = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG)
 
 
 def back_off(first: float = 0.5, limit: float = 8.0) -> Iterator[float]:
@@ -72,13 +75,17 @@ class Signaling:
     async def open(cls, url: str) -> Self:
         """Raises `UsageError`, `UnreachableError` or `RefusedError`; each names host and reason."""
         check_url(url)
-        where = printable(urlsplit(url).netloc)
         try:
             connection = await connect(
-                url, max_size=MESSAGE_LIMIT, open_timeout=OPEN_TIMEOUT, close_timeout=1, ping_interval=None
+                url,
+                max_size=MESSAGE_LIMIT,
+                open_timeout=OPEN_TIMEOUT,
+                close_timeout=1,
+                ping_interval=None,
+                proxy=None if is_loopback(url) else True,
             )
         except (OSError, WebSocketException, TimeoutError, ValueError) as error:
-            raise _explained(error, where, urlsplit(url).path) from error
+            raise _explained(error, url) from error
         return cls(connection)
 
     async def send(self, message: Message) -> None:
@@ -97,8 +104,10 @@ class Signaling:
             async for text in self._connection:
                 self._heard = time.monotonic()
                 yield text
-        except ConnectionClosed:
-            pass
+        except ConnectionClosed as error:
+            if error.sent is not None and error.sent.code in _OUR_COMPLAINTS:
+                reason = printable(error.sent.reason)
+                self._fault = f"the server does not keep to the WebSocket protocol ({error.sent.code}: {reason})"
         raise LostError(self._fault or self._close_reason())
 
     async def aclose(self) -> None:
@@ -131,10 +140,13 @@ class Signaling:
         return f"the server closed the signalling connection ({code}{': ' + reason if reason else ''})"
 
 
-def _explained(error: Exception, where: str, path: str) -> AntconfError:
+def _explained(error: Exception, url: str) -> AntconfError:
     """The fault of a failed connect as one line for people."""
+    where, path = printable(urlsplit(url).netloc), urlsplit(url).path
     if isinstance(error, InvalidURI):
-        return UsageError(f"the server URL is malformed: {printable(str(error))}")
+        if error.uri != url:
+            return UnreachableError(f"{where} redirects to {printable(error.uri)}, which is no WebSocket")
+        return UsageError(f"the server URL is malformed: {printable(error.msg)}")
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
         if status in (401, 403):

@@ -202,7 +202,7 @@ class Application:
             answer = TakeConfiguration(stream_id=message.stream_id, type="answer", sdp=sdp)
             client.send(answer.encode())
             if ingest.started:
-                self._show_all(message.stream_id)
+                self._show_all(message.stream_id, self._rooms.main_track(message.stream_id))
 
     async def _take_candidate(self, client: Client, message: TakeCandidate) -> None:
         session = client.ingests.get(message.stream_id) or client.viewers.get(message.stream_id)

@@ -30,6 +30,7 @@ CANDIDATE_LIMIT = 100
 """Candidates of one connection, in the description and trickled."""
 
 _CANDIDATE = "a=candidate:"
+_KINDS = frozenset({"audio", "video", "application"})
 
 
 def checked_sdp(text: str) -> str:
@@ -39,8 +40,7 @@ def checked_sdp(text: str) -> str:
     lines = text.splitlines()
     if not lines or not lines[0].startswith("v=0"):
         raise WireError("SDP does not begin with its version")
-    if not 0 < sum(line.startswith("m=") for line in lines) <= SECTION_LIMIT:
-        raise WireError("SDP has no media sections, or too many")
+    _check_sections(lines)
     kept: list[str] = []
     candidates = 0
     for line in lines:
@@ -55,6 +55,25 @@ def checked_sdp(text: str) -> str:
                 continue
         kept.append(line)
     return "\r\n".join(kept) + "\r\n"
+
+
+def _check_sections(lines: list[str]) -> None:
+    # aiortc puts every section on the transport of the bundle's first mid, and crashes later when there is none.
+    mids: list[str] = []
+    bundled: list[str] = []
+    for line in lines:
+        if line.startswith("m="):
+            if line[2:].partition(" ")[0] not in _KINDS:
+                raise WireError("SDP has a section of an unknown kind")
+            mids.append("")
+        elif line.startswith("a=mid:") and mids:
+            mids[-1] = line.removeprefix("a=mid:")
+        elif line.startswith("a=group:BUNDLE"):
+            bundled += line.split()[1:]
+    if not 0 < len(mids) <= SECTION_LIMIT:
+        raise WireError("SDP has no media sections, or too many")
+    if len(set(mids)) < len(mids) or not set(bundled) <= set(mids):
+        raise WireError("SDP bundles what it does not have")
 
 
 def checked_candidate(text: str) -> RTCIceCandidate | None:

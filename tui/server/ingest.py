@@ -12,7 +12,7 @@ from tui.core.aiortc_internals import keep_codec
 from tui.errors import WireError
 from tui.server.forwarding import Inlet
 from tui.server.room import SILENCE, Kind
-from tui.server.session import Ending, Session, listen
+from tui.server.session import Ending, Session
 
 if TYPE_CHECKING:
     from aiortc import RTCDataChannel, RTCRtpTransceiver
@@ -111,7 +111,7 @@ class Ingest(Session):
         if self._channels > CHANNEL_LIMIT:
             channel.close()
         else:
-            listen(channel, self._said)
+            channel.on("message", self._said)
 
     def _said(self, message: str | bytes) -> None:
         if self.ending is None:

@@ -19,10 +19,10 @@ from tui.server.gate import CANDIDATE_LIMIT, checked_candidate, checked_sdp
 from tui.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
     from typing import Any
 
-    from aiortc import RTCDataChannel, RTCIceCandidate
+    from aiortc import RTCIceCandidate
 
     from tui.core.aiortc_internals import Addresses
 
@@ -33,9 +33,6 @@ DESCRIPTION_TIMEOUT = 5.0
 
 CLOSE_TIMEOUT = 1.0
 """Seconds that aiortc may take to close a connection."""
-
-BUFFER_LIMIT = 1 << 20
-"""Bytes that may wait on one data channel."""
 
 
 class Ending(enum.Enum):
@@ -162,23 +159,3 @@ class Session:
             self._connected()
         elif state in ("failed", "closed"):
             self.end(Ending.LOST)
-
-
-def listen(channel: RTCDataChannel, hear: Callable[[str | bytes], None]) -> None:
-    """Call ``hear`` with every message of a channel."""
-
-    def heard(message: str | bytes) -> None:
-        hear(message)
-
-    channel.on("message", heard)
-
-
-def tell(channel: RTCDataChannel | None, message: str | bytes) -> bool:
-    """Send a message if the channel is open and its reader keeps up; whether it was sent."""
-    if channel is None or channel.readyState != "open" or channel.bufferedAmount > BUFFER_LIMIT:
-        return False
-    try:
-        channel.send(message)
-    except ValueError:  # longer than the peer takes
-        return False
-    return True

@@ -48,6 +48,9 @@ GARBAGE_LIMIT = 20
 GARBAGE_PERIOD = 10.0
 """So many unreadable messages in so many seconds close a client."""
 
+HANDSHAKE_TIMEOUT = 1.5
+"""Seconds for the opening handshake; a stopping server waits for those that have begun."""
+
 FIRST_WORD_TIMEOUT = 10.0
 """Seconds that a new client may stay silent."""
 
@@ -89,7 +92,7 @@ class RoomServer:
                 start_timeout=start_timeout,
             )
         )
-        self._lines: set[_Line] = set()
+        self._connections: set[_Connection] = set()
         self._server: Server | None = None
         self._closed: asyncio.Task[None] | None = None
 
@@ -126,6 +129,7 @@ class RoomServer:
                 process_request=self._admit,
                 compression=None,
                 max_size=MESSAGE_LIMIT,
+                open_timeout=HANDSHAKE_TIMEOUT,
                 ping_interval=PING_INTERVAL,
                 ping_timeout=PING_TIMEOUT,
                 close_timeout=CLOSE_TIMEOUT,
@@ -146,20 +150,23 @@ class RoomServer:
         if self._server is None:
             return
         self._server.close(close_connections=False)
-        for line in self._lines:
-            line.client.notify("server_will_stop")
-        lines = tuple(self._lines)
-        await asyncio.gather(*(line.flush() for line in lines))
-        await asyncio.gather(self._application.aclose(), *(line.hang_up() for line in lines))
-        await self._server.wait_closed()
+        connections = tuple(self._connections)
+        for connection in connections:
+            connection.client.notify("server_will_stop")
+        await asyncio.gather(*(connection.flush() for connection in connections))
+        await asyncio.gather(
+            self._application.aclose(),
+            self._server.wait_closed(),
+            *(connection.hang_up() for connection in connections),
+        )
 
     async def _serve(self, socket: ServerConnection) -> None:
-        line = _Line(socket, self._application)
-        self._lines.add(line)
+        connection = _Connection(socket, self._application)
+        self._connections.add(connection)
         try:
-            await line.run()
+            await connection.run()
         finally:
-            self._lines.discard(line)
+            self._connections.discard(connection)
 
     def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
         """Refuse what is not a client of this application; ``None`` lets it in."""
@@ -169,7 +176,7 @@ class RoomServer:
             if not self._is_own_page(origin):
                 log.info("page of another origin refused: %s", printable(origin))
                 return socket.respond(HTTPStatus.FORBIDDEN, "origin not allowed\n")
-        if len(self._lines) >= CLIENT_LIMIT:
+        if len(self._connections) >= CLIENT_LIMIT:
             return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients\n")
         return None
 
@@ -183,7 +190,7 @@ class RoomServer:
         return same or origin in self._allowed_origins
 
 
-class _Line:
+class _Connection:
     """One socket: reads commands, writes answers from a bounded queue."""
 
     def __init__(self, socket: ServerConnection, application: Application) -> None:

@@ -8,6 +8,7 @@ alone first: a client may reject any other line, but never the one that the bund
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +20,7 @@ from tui.errors import WireError
 from tui.server.forwarding import Outlet, SendQueue
 from tui.server.ingest import CODECS
 from tui.server.room import Kind, Labels, Slots
-from tui.server.session import Ending, Session, listen, tell
+from tui.server.session import Ending, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 ANSWER_TIMEOUT = 10.0
 """Seconds that a client may take to answer an offer."""
+
+BUFFER_LIMIT = 1 << 20
+"""Bytes that may wait on a viewer's data channel."""
 
 _STREAM = "ARDAMS"
 """The media stream id of every track (section 5.3)."""
@@ -91,7 +95,7 @@ class Viewer(Session):
         self._open = asyncio.Event()
         self._channel = self._connection.createDataChannel(stream_id)
         self._channel.on("open", self._opened)
-        listen(self._channel, self._said)
+        self._channel.on("message", self._said)
         self._spawn(self._queue.run())
         self._spawn(self._run())
 
@@ -106,8 +110,10 @@ class Viewer(Session):
             self._answer.set_result(sdp)
 
     def tell(self, message: str | bytes) -> None:
-        """Send on the data channel; a viewer that does not keep up misses it."""
-        tell(self._channel, message)
+        """Send on the data channel; a viewer that does not keep up, or takes no message so long, misses it."""
+        if self._channel.readyState == "open" and self._channel.bufferedAmount <= BUFFER_LIMIT:
+            with contextlib.suppress(ValueError):
+                self._channel.send(message)
 
     def tell_video_assignments(self) -> None:
         """Say who is in which video slot."""
@@ -174,8 +180,6 @@ class Viewer(Session):
             if line.transceiver.direction != direction:
                 line.transceiver.direction = direction
                 changed = True
-            if not slot.owner:
-                line.outlet.connect(None)
         return changed
 
     def _new_line(self, kind: Kind, track_id: str) -> _Line:

@@ -1,0 +1,90 @@
+"""What a client says about a connection, before aiortc sees it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui.errors import WireError
+from tui.server.gate import CANDIDATE_LIMIT, checked_candidate, checked_sdp
+
+GOOD = "candidate:1 1 udp 2113937151 127.0.0.1 51000 typ host"
+
+
+@pytest.mark.parametrize("text", [GOOD, f"a={GOOD}", GOOD.replace("127.0.0.1", "::1"), GOOD + " generation 0"])
+def test_a_plain_udp_address_passes(text: str) -> None:
+    candidate = checked_candidate(text)
+    assert candidate is not None
+    assert candidate.port == 51000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "candidate:",
+        "candidate:1 1 udp",
+        GOOD.replace("udp", "tcp"),
+        GOOD.replace("1 1 udp", "1 2 udp"),
+        GOOD.replace("51000", "0"),
+        GOOD.replace("51000", "99999"),
+        GOOD.replace("51000", "-1"),
+        GOOD.replace("51000", "x"),
+        GOOD.replace("host", "nonsense"),
+        GOOD.replace("127.0.0.1", "999.1.1.1"),
+        GOOD.replace("127.0.0.1", "name.local"),
+        GOOD.replace("127.0.0.1", "example.org"),
+        GOOD.replace("127.0.0.1", "224.0.0.1"),
+        GOOD.replace("127.0.0.1", "255.255.255.255"),
+        GOOD.replace("127.0.0.1", "169.254.169.254"),
+        GOOD.replace("127.0.0.1", "0.0.0.0"),
+        GOOD + " x" * 10_000,
+    ],
+)
+def test_everything_else_is_skipped(text: str) -> None:
+    assert checked_candidate(text) is None
+
+
+def test_a_description_loses_unusable_candidates_and_the_end_of_them() -> None:
+    text = checked_sdp(
+        f"v=0\r\nm=audio 9 x 0\r\na={GOOD}\r\na={GOOD.replace('127.0.0.1', 'x.local')}\r\na=end-of-candidates\r\n"
+    )
+    assert text == f"v=0\r\nm=audio 9 x 0\r\na={GOOD}\r\n"
+
+
+def test_only_so_many_candidates_pass() -> None:
+    text = checked_sdp("v=0\r\nm=audio 9 x 0\r\n" + f"a={GOOD}\r\n" * (CANDIDATE_LIMIT + 50))
+    assert text.count(GOOD) == CANDIDATE_LIMIT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\r\n",
+        "hello",
+        "v=0\r\ns=-\r\n",
+        "v=0\r\ns=é\r\n",
+        "v=0\r\na=" + "x" * 10_000,
+        "v=0\r\n" + "a=x\r\n" * 100_000,
+        "v=0\r\n" + "m=audio 9 x 0\r\n" * 1000,
+        "v=0\r\n\ud800",
+        "v=0\r\na=group:BUNDLE 0\r\nm=audio 9 x 0\r\na=mid:1\r\n",
+        "v=0\r\nm=audio 9 x 0\r\na=mid:1\r\nm=audio 9 x 0\r\na=mid:1\r\n",
+    ],
+    ids=[
+        "empty",
+        "blank",
+        "prose",
+        "no-media",
+        "not-ascii",
+        "long-line",
+        "long",
+        "sections",
+        "surrogate",
+        "bundle",
+        "twice",
+    ],
+)
+def test_a_description_out_of_bounds_is_refused(text: str) -> None:
+    with pytest.raises(WireError):
+        checked_sdp(text)
