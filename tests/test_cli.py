@@ -139,7 +139,7 @@ def test_serve_and_events_end_to_end(start: Callable[..., Program]) -> None:
     speaker.lines(lambda line: '"publish_started"' in line)
     watcher = start("events", url, "room1")
     seen = [json.loads(line) for line in watcher.lines(lambda line: '"newTrackAvailable"' in line)]
-    assert [event["info"] for event in seen][0] == "initialized"
+    assert seen[0]["info"] == "initialized"
     assert seen[-1]["obj"]["trackId"].startswith("ARDAMS")
     assert all(set(event) == {"time", "info", "obj", "error"} for event in seen)
     code, talk = watcher.end()

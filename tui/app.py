@@ -13,21 +13,20 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.console import Console
 from textual import on
-from textual.app import App, SystemCommand, get_system_commands_provider
+from textual.app import App, SystemCommand
 from textual.reactive import reactive
 
 from tui import bindings
 from tui.bridge import Bridge
-from tui.commands import RoomCommands
-from tui.core.events import CallState, Direction
+from tui.commands import Commands
+from tui.core.events import CallState
 from tui.errors import ExitCode
 from tui.media.board import Board
 from tui.screens.help import HelpScreen
 from tui.screens.join import JoinScreen
 from tui.screens.leave import Choice, LeaveScreen
 from tui.screens.room import RoomScreen
-from tui.text import printable
-from tui.updates import CallView, LogLine
+from tui.updates import CallView
 from tui.widgets import marks
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
     # The room's own file is here because Textual loads none for the default screen.
     CSS_PATH: ClassVar = ["screens/room.tcss", "app.tcss"]
     BINDINGS: ClassVar = [*bindings.APP]
-    COMMANDS: ClassVar = {get_system_commands_provider, RoomCommands}
+    COMMANDS: ClassVar = {Commands}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (120, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-middle"), (32, "-high")]  # noqa: RUF012
 
@@ -162,14 +161,16 @@ class ConferenceApp(App[None], inherit_bindings=False):
         self._notice(old, new)
 
     def _notice(self, old: CallView, new: CallView) -> None:
+        """Put in front for some seconds what the log and the panel say for longer."""
         if new.state is not old.state or new.reason != old.reason:
             text = " ".join(part for part in (new.reason, new.hint) if part)
             if new.state is CallState.FAILED:
-                self._toast(text or "The room cannot be joined.", "error")
+                self.notify(text or "The room cannot be joined.", severity="error", markup=False)
             elif new.state is CallState.RECONNECTING:
-                self._toast(text or "The connection was lost; reconnecting.", "warning")
+                text = text or "The connection was lost; reconnecting."
+                self.notify(text, severity="warning", markup=False)
         if new.state is CallState.JOINED and new.output_hint and new.output_hint != old.output_hint:
-            self._toast(new.output_hint, "warning")
+            self.notify(new.output_hint, severity="warning", markup=False)
 
     # What the user can ask for.
 
@@ -282,13 +283,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
     # Textual's own.
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Textual's, but for the screenshot, which would write a file."""
+        """Textual's, but for the screenshot, which would write a file, and for a second list of keys."""
         for command in super().get_system_commands(screen):
-            if command.title != "Screenshot":
+            if command.title not in ("Screenshot", "Keys"):
                 yield command
-
-    def _toast(self, text: str, severity: str) -> None:
-        """Say something that must not be missed: for some seconds in front, and for good in the log."""
-        safe = printable(text)
-        self._room.write([LogLine(self._clock(), Direction.LOCAL, "notice", safe, severity == "error")])
-        self.notify(safe, severity="error" if severity == "error" else "warning", markup=False)

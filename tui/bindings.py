@@ -31,7 +31,7 @@ APP: Final = (
         show=False,
         # Input fields copy with this key, but it must always be a way out.
         priority=True,
-        tooltip="Ask to leave the room; twice, or without a room, quit.",
+        tooltip="Ask to leave; twice, or without a room, quit.",
         id="app.interrupt",
     ),
 )
@@ -43,7 +43,7 @@ ROOM: Final = (
     _key("room.microphone", "m", "app.microphone", "Mic", "Speak or be silent.", shown=True),
     _key("room.camera", "v", "app.camera", "Camera", "Show or hide yourself.", shown=True),
     _key("room.deafen", "d", "app.deafen", "Deafen", "Hear nothing or everybody.", shown=True),
-    _key("room.settings", "s", "app.settings", "Settings", "Change room, name and devices, then join."),
+    _key("room.settings", "s", "app.settings", "Settings", "Change server, room or name, then join."),
     _key("room.people", "p", "app.focus('people')", "People", "Go to the list of people."),
     _key("room.log", "l", "app.focus('log')", "Log", "Go to the log."),
     _key("room.pictures", "h", "pictures", "Pictures", "Hide or show all pictures."),

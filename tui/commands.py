@@ -1,4 +1,4 @@
-"""What the command palette offers: the room's actions that are possible now.
+"""What the command palette offers: the room's actions that are possible now, and then Textual's own.
 
 Used by the app; the list is made from the bindings of the screen below the palette.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Iterator
 
 _OFFERED = ("room.", "app.help")
 
@@ -21,16 +21,25 @@ class Command(NamedTuple):
 
     title: str
     help: str
-    run: Callable[[], Coroutine[object, object, bool]]
+    run: Callable[[], object]
 
 
-class RoomCommands(Provider):
-    """Join, leave, microphone, camera and the rest, when they can be done."""
+class Commands(Provider):
+    """Join, leave, microphone, camera and the rest, when they can be done.
+
+    Textual's own come from here too: the order of several providers changes from start to start.
+    """
 
     def _commands(self) -> Iterator[Command]:
+        offered: set[str] = set()
         for node, binding, enabled, tooltip in self.screen.active_bindings.values():
-            if enabled and (binding.id or "").startswith(_OFFERED):
+            if enabled and (binding.id or "").startswith(_OFFERED) and binding.action not in offered:
+                # Some actions have several keys.
+                offered.add(binding.action)
                 yield Command(binding.description, tooltip, partial(self.app.run_action, binding.action, node))
+        for title, text, run, discover in self.app.get_system_commands(self.screen):
+            if discover:
+                yield Command(title, text, run)
 
     async def discover(self) -> Hits:
         """All of them, before anything is typed."""

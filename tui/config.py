@@ -72,7 +72,7 @@ def read_token(path: str) -> str:
     """The token in a file, without the white space around it. Raises `ConfigError`."""
     shown = printable(path)
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=_open_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ConfigError(f"the token file {shown!r} is not a regular file")
             text = file.read(TOKEN_LIMIT + 1)
@@ -85,6 +85,11 @@ def read_token(path: str) -> str:
     if not text.strip():
         raise ConfigError(f"the token file {shown!r} is empty")
     return text.strip()
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Without waiting for a writer, should the file be a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def state_directory() -> Path:
@@ -118,13 +123,16 @@ def remember(options: JoinOptions) -> None:
     """Keep what the join screen shows next time; no secret is kept, and failing to keep it is no error."""
     path = state_directory() / "last.json"
     fresh = path.with_suffix(f".{os.getpid()}")
+    text = json.dumps({key: getattr(options, key) for key in _REMEMBERED})
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        text = json.dumps({key: getattr(options, key) for key in _REMEMBERED})
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        fresh.replace(path)
+        try:
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
 
 
 def _recall() -> dict[str, str]:

@@ -179,6 +179,7 @@ class _Guard:
         self._screen = screen
         self._loop: asyncio.AbstractEventLoop | None = None
         self._code: ExitCode | None = None
+        self._signals = 0
         self._over = threading.Event()
         self._armed = threading.Event()
         try:
@@ -210,7 +211,8 @@ class _Guard:
                 signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._code is not None:
+        self._signals += 1
+        if self._signals > 1:
             self._break_off()
         self._end(_SIGNALS[signal.Signals(number)])
 

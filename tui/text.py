@@ -5,12 +5,16 @@ logged or put in a title. Used by the bridge, the CLI and the log; nobody else c
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
 _JOINERS = "\u200c\u200d"
 _MARKS_PER_CHARACTER = 4
 _SECRET_KEYS = frozenset({"token", "subscriberCode", "turnServerCredential", "pnsRegistrationToken"})
+# In JSON text, also inside other JSON text (then its quotes are escaped), and in an SDP.
+_SECRET_PAIR = re.compile(rf'((\\{{0,7}})"(?:{"|".join(sorted(_SECRET_KEYS))})\2"\s*:\s*\2").+?((?<!\\)\2")', re.DOTALL)
+_ICE_PASSWORD = re.compile(r"(a=ice-pwd:)[^\s\\]+")
 
 
 def printable(text: str, limit: int = 200) -> str:
@@ -19,7 +23,7 @@ def printable(text: str, limit: int = 200) -> str:
     marks = 0
     for character in text[: limit * 4]:
         category = unicodedata.category(character)
-        if category in ("Mn", "Me"):
+        if category in ("Mn", "Me") or character in _JOINERS:
             marks += 1
             if marks > _MARKS_PER_CHARACTER:
                 continue
@@ -47,11 +51,13 @@ def compact(payload: object, limit: int = 200) -> str:
 
 
 def redacted(payload: object) -> object:
-    """The same JSON-like value with every secret replaced by ``***`` (signalling reference, section 7)."""
+    """The same JSON-like value with every secret replaced by ``***``, also in JSON text inside it (reference, 7)."""
     if isinstance(payload, Mapping):
         return {key: "***" if key in _SECRET_KEYS and value else redacted(value) for key, value in payload.items()}
     if isinstance(payload, Sequence) and not isinstance(payload, (str, bytes)):
         return [redacted(item) for item in payload]
+    if isinstance(payload, str):
+        return _ICE_PASSWORD.sub(r"\1***", _SECRET_PAIR.sub(r"\1***\3", payload))
     return payload
 
 

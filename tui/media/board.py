@@ -7,24 +7,15 @@ slow. The screen also says here which pictures it can see and how large, so that
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tui.media.cells import CellGrid, Look
+    from tui.media.cells import CellGrid, Look, Size
 
 LOCAL = "local"
 """Key of the own preview and of the own microphone's level; remote keys are `RemoteTrack.key`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Of a picture, in character cells."""
-
-    columns: int
-    rows: int
 
 
 class Board:

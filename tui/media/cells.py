@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import av
 
-    from tui.media.board import Size
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Colours: TypeAlias = NDArray[np.int32]
@@ -54,6 +53,14 @@ class Look:
 
     glyphs: Glyphs
     depth: Depth
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of a picture, in character cells."""
+
+    columns: int
+    rows: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

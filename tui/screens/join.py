@@ -37,6 +37,20 @@ _SWITCHES = {
 }
 
 
+class Switch(Checkbox):
+    """A checkbox that is empty when it is off: a dimmed mark is told from a lit one by colour alone."""
+
+    BUTTON_LEFT = BUTTON_RIGHT = ""
+
+    def __init__(self, label: str, value: bool, *, id: str) -> None:  # noqa: A002
+        super().__init__(label, value, id=id, compact=True)
+        self.BUTTON_INNER = "[x]" if value else "[ ]"
+
+    def watch_value(self) -> None:
+        self.BUTTON_INNER = "[x]" if self.value else "[ ]"
+        super().watch_value()
+
+
 class JoinScreen(ModalScreen["JoinOptions | None"]):
     """Ends with the options to join by, or with nothing."""
 
@@ -66,7 +80,7 @@ class JoinScreen(ModalScreen["JoinOptions | None"]):
                     )
             with Horizontal(id="switches"):
                 for field, label in _SWITCHES.items():
-                    yield Checkbox(label, getattr(self._options, field), id=field, compact=True)
+                    yield Switch(label, getattr(self._options, field), id=field)
             yield Label("", id="problem")
             with Horizontal(id="buttons"):
                 yield Button("Join", id="join", variant="primary", compact=True)

@@ -102,6 +102,11 @@ class RoomScreen(Screen[None]):
     def _show_alone(self, message: ParticipantList.Alone) -> None:
         self._grid.alone = None if self._grid.alone == message.key else message.key
 
+    @on(VideoGrid.Paged)
+    def _show_page(self, message: VideoGrid.Paged) -> None:
+        many = message.pages > 1
+        self._people.border_subtitle = f"pictures {message.page + 1} of {message.pages}" if many else ""
+
     def action_pictures(self) -> None:
         """Hide or show all pictures."""
         self.pictures = not self.pictures

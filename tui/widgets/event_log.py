@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 LINES: Final = 2000
 _INFO: Final = 22
-_HEAD: Final = 8 + 1 + 6 + 1 + _INFO + 1
+_ORIGIN: Final = 7
+_HEAD: Final = 8 + 1 + _ORIGIN + 1 + _INFO + 1
 
 
 class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
@@ -114,7 +115,7 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
                     time.strftime("%H:%M:%S ", time.localtime(line.at)),
                     self.get_component_rich_style("log--time"),
                 ),
-                Segment(padded(origin, 6, "") + " " + padded(line.info, _INFO, self._marks.ellipsis) + " ", told),
+                Segment(padded(origin, _ORIGIN, "") + " " + padded(line.info, _INFO, self._marks.ellipsis) + " ", told),
                 Segment(line.payload, self.rich_style),
             ]
         )

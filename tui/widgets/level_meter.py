@@ -43,5 +43,4 @@ class LevelMeter(Widget, can_focus=False):
 
     def render_line(self, y: int) -> Strip:
         """The bar."""
-        bar = self._marks.filled * self.lit + self._marks.empty * (WIDTH - self.lit)
-        return Strip([Segment(bar, self.rich_style)], WIDTH)
+        return Strip([Segment(self._marks.bar(self.lit, WIDTH), self.rich_style)], WIDTH)

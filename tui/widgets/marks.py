@@ -44,10 +44,9 @@ class Marks:
         """The mark of a log line's origin."""
         return {Direction.IN: self.into, Direction.OUT: self.out, Direction.LOCAL: self.here}[direction]
 
-    def meter(self, level: float, width: int) -> str:
-        """A sound level, 0.0 to 1.0, as a bar."""
-        filled = steps(level, width)
-        return self.filled * filled + self.empty * (width - filled)
+    def bar(self, lit: int, width: int) -> str:
+        """A bar with ``lit`` of ``width`` steps filled."""
+        return self.filled * lit + self.empty * (width - lit)
 
 
 UNICODE: Final = Marks(

@@ -100,7 +100,7 @@ class RoomPanel(Vertical, can_focus=False):
 
     def show_level(self, level: float) -> None:
         """How loud the own microphone is."""
-        self.query_one(LevelMeter).show(level if self.view.microphone else 0.0)
+        self.query_one(LevelMeter).show(level)
 
     def watch_view(self, old: CallView, new: CallView) -> None:
         if self.is_mounted:
@@ -116,7 +116,10 @@ class RoomPanel(Vertical, can_focus=False):
         self._say("microphone", Content(self._device("microphone", view.microphone)))
         self._say("camera", Content(self._device("camera", view.camera)))
         self._say("sound", Content(self._sound(view)))
-        self.query_one(LevelMeter).display = view.microphone is not None
+        meter = self.query_one(LevelMeter)
+        meter.display = view.microphone is not None
+        if not view.microphone:
+            meter.show(0.0)
         reason = " ".join(part for part in (view.reason, view.hint) if part)
         if not reason and joined and view.output is None:
             reason = view.output_hint

@@ -6,13 +6,15 @@ ones on one timer that runs only while there is somebody to show.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from textual.containers import Container
+from textual.message import Message
 from textual.reactive import reactive
 
-from tui.media.board import Size
+from tui.media.cells import Size
 from tui.widgets.tiling import best_tiling
 from tui.widgets.video_tile import VideoTile
 
@@ -33,6 +35,13 @@ class VideoGrid(Container, can_focus=False):
         grid-gutter: 0 1;
     }
     """
+
+    @dataclass
+    class Paged(Message):
+        """Another page is shown, counted from 0."""
+
+        page: int
+        pages: int
 
     people: reactive[tuple[Person, ...]] = reactive((), init=False)
     alone: reactive[str | None] = reactive(None, init=False)
@@ -86,7 +95,7 @@ class VideoGrid(Container, can_focus=False):
         self._page %= pages
         first = self._page * tiling.places
         page = shown[first : first + tiling.places]
-        self.border_subtitle = f"page {self._page + 1} of {pages}" if pages > 1 else ""
+        self.post_message(self.Paged(self._page, pages))
         # Tiles are kept when fewer are needed: mounting takes longer than hiding.
         missing = [VideoTile(self._board, self._marks) for _ in range(len(page) - len(self._pool))]
         self._pool += missing

@@ -134,16 +134,15 @@ class VideoTile(Widget, can_focus=False):
         if person is None:
             return Strip.blank(width, self.rich_style)
         style = self.get_component_rich_style("tile--caption")
+        name = person.name + (" (you)" if person.is_self else "")
         doing = ""
         if not person.microphone:
             doing = f"{self._marks.failed} muted"
         elif person.talking:
             style = self.get_component_rich_style("tile--talking")
             doing = f"{self._marks.on} talking"
-            if width > 2 * len(doing) + _METER:
-                doing += " " + self._marks.filled * self._loudness
-                doing += self._marks.empty * (_METER - self._loudness)
-        name = person.name + (" (you)" if person.is_self else "")
+            if cell_len(name) + len(doing) + _METER + 4 <= width:
+                doing += " " + self._marks.bar(self._loudness, _METER)
         room = width - 2 - (len(doing) + 1 if doing else 0)
         text = padded(name, room, self._marks.ellipsis) + (f" {doing}" if doing else "")
         return Strip([Segment(f" {text} ", style)]).adjust_cell_length(width, style)

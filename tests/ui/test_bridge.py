@@ -1,0 +1,187 @@
+"""The bridge alone: what it promises to the core's thread and to the screen's."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+from textual.message_pump import MessagePump
+
+from tests.ui.room import OPTIONS, TRUECOLOR
+from tests.ui.scripted import AT, ROOM, Script, callback, joined
+from tests.waiting import until
+from tui.bridge import LEAVE_LIMIT, LINES, Bridge
+from tui.core.events import CallState, CallStateChanged, Participant, RosterChanged
+from tui.errors import RefusedError
+from tui.media.board import Board
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from textual.message import Message
+
+    Make: TypeAlias = "Callable[[Script], tuple[Bridge, Target]]"
+
+
+class Target(MessagePump):
+    """Counts what is posted and reads nothing, like an app whose terminal is stuck."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.posted: list[Message] = []
+
+    def post_message(self, message: Message) -> bool:
+        self.posted.append(message)
+        return True
+
+
+def _more_than(script: Script, sessions: int) -> bool:
+    return len(script.sessions) > sessions
+
+
+@pytest.fixture
+async def make() -> AsyncIterator[Make]:
+    bridges: list[Bridge] = []
+
+    def bridge(script: Script) -> tuple[Bridge, Target]:
+        target = Target()
+        bridges.append(Bridge(target, script, Board(TRUECOLOR), clock=lambda: AT))
+        bridges[-1].start()
+        return bridges[-1], target
+
+    yield bridge
+    for one in bridges:
+        await one.aclose()
+
+
+async def test_ten_thousand_callbacks_cost_one_message_and_bounded_memory(make: Make) -> None:
+    script = Script([CallStateChanged(CallState.JOINED)])
+    bridge, target = make(script)
+    bridge.join(OPTIONS)
+    await until(lambda: bridge.state is CallState.JOINED)
+    bridge.take()
+    target.posted.clear()
+    spent: list[float] = []
+
+    def burst() -> None:
+        began = time.thread_time()
+        for number in range(10_000):
+            script.sessions[0].emit(callback("broadcastObject", {"number": number, "text": "x" * 300}))
+        spent.append(time.thread_time() - began)
+
+    script.sessions[0].loop.call_soon_threadsafe(burst)
+    await until(lambda: spent, timeout=20)
+    update = bridge.take()
+    assert len(target.posted) == 1
+    assert len(update.lines) == LINES
+    assert update.dropped == 10_000 - LINES
+    assert "number=9999" in update.lines[-1].payload
+    assert spent[0] < 5
+
+
+async def test_strings_are_clean_and_secrets_blank(make: Make) -> None:
+    script = Script(
+        [
+            CallStateChanged(CallState.JOINED, "fine\x1b[2J", "\x9bhint"),
+            RosterChanged((Participant("\x1bid", "na\x1bme"),)),
+            callback("in\x1bfo", {"token": "secret", "text": "\x1b]0;x\x07"}),
+        ]
+    )
+    bridge, _ = make(script)
+    bridge.join(OPTIONS)
+    await until(lambda: bridge.state is CallState.JOINED)
+    await asyncio.sleep(0.1)
+    update = bridge.take()
+    assert len(update.lines) == 2
+    person = update.view.people[0]
+    texts = [update.view.reason, update.view.hint, person.name, person.stream_id]
+    texts += [text for line in update.lines for text in (line.info, line.payload)]
+    assert all(text.isprintable() for text in texts)
+    assert "secret" not in "".join(texts)
+    assert person.key == "\x1bid"
+
+
+async def test_every_join_has_its_own_session_and_the_old_one_is_silent(make: Make) -> None:
+    script = Script()
+    bridge, _ = make(script)
+    for _ in range(3):
+        before = len(script.sessions)
+        bridge.join(OPTIONS)
+        await until(partial(_more_than, script, before))
+        await until(lambda: bridge.state is CallState.JOINED)
+    assert [one.closed for one in script.sessions] == [1, 1, 0]
+    script.sessions[0].say(CallStateChanged(CallState.FAILED, "from the past"))
+    await asyncio.sleep(0.05)
+    assert bridge.state is CallState.JOINED
+    bridge.leave()
+    await until(lambda: bridge.state is CallState.IDLE)
+    assert script.sessions[2].closed == 1
+    assert bridge.take().view.people == ()
+
+
+async def test_a_join_that_hangs_can_be_given_up(make: Make) -> None:
+    script = Script(join_hangs=True)
+    bridge, _ = make(script)
+    bridge.join(OPTIONS)
+    await until(lambda: script.sessions)
+    bridge.leave()
+    await until(lambda: bridge.state is CallState.IDLE)
+    assert script.sessions[0].closed == 1
+
+
+async def test_a_refusal_is_a_state_with_reason_and_hint(make: Make) -> None:
+    bridge, target = make(Script(error=RefusedError("The token is wrong.", "Ask for a new one.")))
+    bridge.join(OPTIONS)
+    await until(lambda: bridge.state is CallState.FAILED)
+    view = bridge.take().view
+    assert (view.reason, view.hint) == ("The token is wrong.", "Ask for a new one.")
+    assert not any(isinstance(message, Bridge.Failed) for message in target.posted)
+
+
+async def test_a_defect_in_the_core_is_told(make: Make) -> None:
+    bridge, target = make(Script(error=ValueError("defect")))
+    bridge.join(OPTIONS)
+    await until(lambda: any(isinstance(message, Bridge.Failed) for message in target.posted))
+    assert isinstance(bridge.failure, ValueError)
+
+
+async def test_an_error_nobody_awaited_is_told(make: Make) -> None:
+    script = Script()
+    bridge, target = make(script)
+    bridge.join(OPTIONS)
+    await until(lambda: bridge.state is CallState.JOINED)
+    script.sessions[0].fail(OSError("the network is gone"))
+    await until(lambda: "stray error" in [line.info for line in bridge.take().lines])
+    assert bridge.failure is None
+    script.sessions[0].fail(ValueError("defect"))
+    await until(lambda: any(isinstance(message, Bridge.Failed) for message in target.posted))
+
+
+async def test_closing_has_a_deadline_and_may_be_repeated(make: Make) -> None:
+    script = Script(leave_hangs=True)
+    bridge, _ = make(script)
+    bridge.join(OPTIONS)
+    await until(lambda: bridge.state is CallState.JOINED)
+    began = time.monotonic()
+    await bridge.aclose()
+    await bridge.aclose()
+    assert time.monotonic() - began < LEAVE_LIMIT + 1
+    bridge.join(OPTIONS)
+    assert len(script.sessions) == 1
+
+
+async def test_requests_reach_the_session(make: Make) -> None:
+    script = Script(joined(ROOM))
+    bridge, _ = make(script)
+    bridge.set_microphone(False)
+    bridge.join(OPTIONS)
+    await until(lambda: bridge.state is CallState.JOINED)
+    bridge.set_microphone(False)
+    bridge.set_camera(False)
+    bridge.set_deafened(True)
+    await until(lambda: script.sessions[0].sound.deafened)
+    view = bridge.take().view
+    assert (view.microphone, view.camera, view.deafened) == (False, False, True)

@@ -1,0 +1,24 @@
+"""Waiting in tests: on a condition, never for a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+DEADLINE = 10.0
+
+
+async def until(predicate: Callable[[], T], timeout: float = DEADLINE, what: str = "") -> T:
+    """The first true value of the predicate; fails after ``timeout`` seconds."""
+    ends = time.monotonic() + timeout
+    while not (value := predicate()):
+        if time.monotonic() > ends:
+            raise AssertionError(f"not within {timeout} s: {what or predicate}")
+        await asyncio.sleep(0.02)
+    return value
