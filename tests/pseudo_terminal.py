@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import threading
 import time
 from typing import TYPE_CHECKING, Self
@@ -17,6 +16,7 @@ import pexpect
 import pyte
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Mapping, Sequence
 
 DEADLINE = 40.0

@@ -52,9 +52,7 @@ def test_demo_from_start_to_quit(demo: PseudoTerminal) -> None:
     """Tiles that move, names, who is talking, leave and join again by key, quit with nothing left running."""
     demo.until(lambda: all_there(demo), "four names and their pictures")
     before = demo.cells
-    demo.until(
-        lambda: sum(now != then for now, then in zip(demo.cells, before, strict=True)) > 5, "pictures that move"
-    )
+    demo.until(lambda: sum(now != then for now, then in zip(demo.cells, before, strict=True)) > 5, "pictures that move")
     demo.shows("● talking")
     demo.shows("newTrackAvailable")
 

@@ -8,7 +8,6 @@ import av
 import numpy as np
 import pytest
 
-from tui.media.board import Size
 from tui.media.cells import (
     DEFAULT_COLOUR,
     CellGrid,
@@ -16,6 +15,7 @@ from tui.media.cells import (
     Encoder,
     Glyphs,
     Look,
+    Size,
     fitted,
     nearest_in_palette,
     palette,

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tui.media.board import Size
-from tui.media.cells import Depth, Encoder, Glyphs, Look
+from tui.media.cells import Depth, Encoder, Glyphs, Look, Size
 from tui.media.generated import TestTone, VoiceAudio
 from tui.media.pictures import PortraitVideo, TestPattern
 

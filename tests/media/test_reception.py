@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from tui.media.board import LOCAL, Board, Size
-from tui.media.cells import CellGrid, Depth, Glyphs, Look
+from tui.media.board import LOCAL, Board
+from tui.media.cells import CellGrid, Depth, Glyphs, Look, Size
 from tui.media.mixer import Mixer
 from tui.media.reception import Reception
 from tui.media.tracks import stereo_frame
