@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from textual.screen import Screen
     from textual.timer import Timer
 
-    from tui.call import SessionFactory
     from tui.config import JoinOptions
     from tui.media.cells import Look
+    from tui.session import SessionFactory
 
 _PAUSE: Final = 0.05
 """Seconds between two updates of the screen at least, however fast the core tells news."""

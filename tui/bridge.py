@@ -32,7 +32,8 @@ from tui.core.events import (
     TrackRemoved,
 )
 from tui.errors import AntconfError
-from tui.text import printable
+from tui.session import SoundChanged
+from tui.text import printable, with_hint
 from tui.updates import CallView, LogLine, Update, log_line, people
 
 if TYPE_CHECKING:
@@ -40,15 +41,18 @@ if TYPE_CHECKING:
 
     from textual.message_pump import MessagePump
 
-    from tui.call import CallEvent, Session, SessionFactory, SoundChanged
     from tui.config import JoinOptions
     from tui.core.events import Participant
     from tui.media.board import Board
+    from tui.session import CallEvent, Session, SessionFactory
 
 LEAVE_LIMIT: Final = 2.0
 """Seconds that leaving may take before it is given up."""
 LINES: Final = 2000
 """Log lines that wait for the screen at most; the oldest go first."""
+
+_NETWORK: Final = frozenset({"aiortc", "aioice", "websockets", "OpenSSL", "pylibsrtp", "pyee", "asyncio"})
+"""Libraries in which what the other end sends can raise outside of any call of ours."""
 
 _log = logging.getLogger(__name__)
 
@@ -241,13 +245,13 @@ class Bridge:
             self._told(event)
 
     def _stray(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-        """An error that nobody awaited: the network's are only told, others are defects."""
+        """An error that nobody awaited: what the network did to a library is only told, others are defects."""
         error = context.get("exception")
-        if isinstance(error, Exception) and not isinstance(error, OSError):
+        if isinstance(error, Exception) and not isinstance(error, OSError) and _raised_in(error) not in _NETWORK:
             self._fail(error)
             return
         text = str(error or context.get("message", ""))
-        _log.warning("stray error in the core: %s", text)
+        _log.warning("stray error in the core: %s", text, exc_info=error if isinstance(error, Exception) else None)
         self._told(Callback("stray error", text, Direction.LOCAL, self._clock(), error=True))
 
     def _fail(self, error: BaseException) -> None:
@@ -279,9 +283,8 @@ class Bridge:
                     self._view = replace(self._view, microphone=microphone, camera=camera)
                 case Callback() | TrackAdded() | TrackRemoved():
                     pass
-                case sound:
-                    # By elimination: importing `tui.call` would load aiortc before the first screen.
-                    self._view = self._heard_by(sound)
+                case SoundChanged():
+                    self._view = self._heard_by(event)
             if line is not None:
                 if len(self._lines) == LINES:
                     self._dropped += 1
@@ -325,12 +328,12 @@ class Bridge:
             case Callback():
                 return log_line(event)
             case CallStateChanged(state, reason, hint):
-                text = printable(" ".join(part for part in (reason, hint) if part))
+                text = with_hint(reason, hint)
                 return LogLine(self._clock(), Direction.LOCAL, state.value, text, state is CallState.FAILED)
             case RosterChanged() | LocalMediaChanged() | TrackAdded() | TrackRemoved():
                 return None
-            case sound:
-                text = "deafened" if sound.deafened else sound.output or f"no sound: {sound.hint}"
+            case SoundChanged(output, hint, deafened):
+                text = "deafened" if deafened else output or f"no sound: {hint}"
                 return LogLine(self._clock(), Direction.LOCAL, "sound", printable(text))
 
     def _ring(self) -> None:
@@ -341,3 +344,12 @@ class Bridge:
         if not self._target.post_message(self.News()):
             with self._lock:
                 self._ringing = False
+
+
+def _raised_in(error: Exception) -> str:
+    """The top-level package whose code raised."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    name = traceback.tb_frame.f_globals.get("__name__", "") if traceback is not None else ""
+    return str(name).partition(".")[0]

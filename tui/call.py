@@ -1,68 +1,29 @@
 """A call: a `Conference` with its sound and pictures, still without a terminal.
 
-The bridge drives it on the core's thread; `Session` is the whole of what the bridge knows about it, so that the
-app's tests put a scripted one in its place.
+The bridge drives it on the core's thread, as a `tui.session.Session`.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING
 
 from tui.core.conference import Conference
-from tui.core.events import Callback, Direction, Event, TrackAdded, TrackRemoved
+from tui.core.events import Callback, Direction, TrackAdded, TrackRemoved
 from tui.media.board import LOCAL
 from tui.media.mixer import Mixer
 from tui.media.playback import Playback
 from tui.media.reception import Reception
 from tui.media.sources import Sources, open_sources
+from tui.session import SoundChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tui.config import JoinOptions
+    from tui.core.events import Event
     from tui.media.board import Board
-
-
-@dataclass(frozen=True, slots=True)
-class SoundChanged:
-    """Where the room's sound goes: ``output`` names the device; without one, ``hint`` says what to do.
-
-    ``deafened`` is the user's own choice to hear nothing.
-    """
-
-    output: str | None
-    hint: str = ""
-    deafened: bool = False
-
-
-CallEvent: TypeAlias = Event | SoundChanged
-
-
-class Session(Protocol):
-    """What the bridge drives; every method runs on the core's loop and may be called at any time."""
-
-    async def join(self) -> None:
-        """Enter the room; returns when the way in has begun. Failures come as `CallStateChanged`."""
-
-    async def leave(self) -> None:
-        """Leave the room, orderly, within 2 s; nothing happens when not in it."""
-
-    async def set_microphone(self, on: bool) -> None:
-        """Speak or send silence; the room is told."""
-
-    async def set_camera(self, on: bool) -> None:
-        """Send the picture or black; the room is told."""
-
-    async def set_deafened(self, deafened: bool) -> None:
-        """Hear nothing or everybody."""
-
-    async def aclose(self) -> None:
-        """Leave if need be and give everything back; idempotent."""
-
-
-SessionFactory: TypeAlias = "Callable[[JoinOptions, Callable[[CallEvent], None], Board], Session]"
+    from tui.session import CallEvent
 
 
 class Call:

@@ -21,10 +21,13 @@ from tui.errors import AntconfError, ExitCode
 from tui.text import printable, with_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from tui.call import Call
     from tui.config import JoinOptions
+    from tui.media.board import Board
+    from tui.session import CallEvent
 
 LOG_BYTES = 5 << 20
 LOG_FILES = 3
@@ -220,11 +223,16 @@ def _run_app(arguments: argparse.Namespace, options: JoinOptions, *, ask: bool =
     log_file = default_log_file()
     _log_to(log_file)
     from tui.app import ConferenceApp
-    from tui.call import Call
+
+    def call(options: JoinOptions, emit: Callable[[CallEvent], None], board: Board) -> Call:
+        # On the core's thread, after the first screen: the media libraries take half a second.
+        from tui.call import Call
+
+        return Call(options, emit, board)
 
     app = ConferenceApp(
         options,
-        Call,
+        call,
         Look(Glyphs.ASCII, shown.look.depth) if arguments.ascii else shown.look,
         ask=ask,
         ascii_only=shown.ascii_only or arguments.ascii,

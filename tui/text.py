@@ -19,9 +19,12 @@ _ICE_PASSWORD = re.compile(r"(a=ice-pwd:)[^\s\\]+")
 
 def printable(text: str, limit: int = 200) -> str:
     """One line of at most ``limit`` characters without control, bidi or stacked combining characters."""
+    head = text[: limit * 4]
+    if head.isascii() and head.isprintable():
+        return text if len(text) <= limit else text[: limit - 1] + "…"
     kept: list[str] = []
     marks = 0
-    for character in text[: limit * 4]:
+    for character in head:
         category = unicodedata.category(character)
         if category in ("Mn", "Me") or character in _JOINERS:
             marks += 1

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
-    from textual.pilot import Pilot
 
 DEADLINE = 30.0
 STEP = 0.005
@@ -57,13 +56,13 @@ async def main(runs: int) -> None:
     with tempfile.TemporaryDirectory() as folder, DemoRoom(Path(folder) / "log") as room:
         options = JoinOptions(url=room.url(), room=ROOM, name="Bench", source="test")
         app = ConferenceApp(options, Call, Look(Glyphs.HALF, Depth.TRUECOLOR))
-        async with app.run_test(size=(120, 36)) as pilot:
+        async with app.run_test(size=(120, 36)):
             await until(lambda: app.view.state is CallState.JOINED and tiles(app) == 4)
             for _ in range(runs):
-                await pilot.press("j")
+                app.simulate_key("j")
                 await until(lambda: app.view.state is CallState.IDLE and tiles(app) == 0)
                 ear.heard = 0.0
-                sound_at, picture_at = await joined(pilot, app, ear)
+                sound_at, picture_at = await joined(app, ear)
                 sound.append(sound_at)
                 picture.append(picture_at)
     for name, times in (("first sound", sound), ("first tile", picture)):
@@ -73,10 +72,10 @@ async def main(runs: int) -> None:
         )
 
 
-async def joined(pilot: Pilot[None], app: ConferenceApp, ear: Ear) -> tuple[float, float]:
+async def joined(app: ConferenceApp, ear: Ear) -> tuple[float, float]:
     """Press the key; seconds to the first sound and to the first remote picture."""
     pressed = time.perf_counter()
-    await pilot.press("j")
+    app.simulate_key("j")
     await until(lambda: tiles(app) > 0)
     seen = time.perf_counter()
     await until(lambda: ear.heard > 0)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tui.call import SoundChanged
 from tui.core.events import (
     Callback,
     CallState,
@@ -22,14 +21,15 @@ from tui.core.events import (
 )
 from tui.media.board import LOCAL, Board
 from tui.media.cells import CellGrid, Depth, Glyphs, Look, Size
+from tui.session import SoundChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tui.call import CallEvent
     from tui.config import JoinOptions
     from tui.media.board import Board
     from tui.media.cells import Size
+    from tui.session import CallEvent
 
 AT = 1_700_000_000.0
 """When everything happens in scripts."""
@@ -85,7 +85,7 @@ class Script:
 
 
 class ScriptedSession:
-    """A `tui.call.Session`."""
+    """A `tui.session.Session`."""
 
     def __init__(self, script: Script, options: JoinOptions, emit: Callable[[CallEvent], None], board: Board) -> None:
         self.script = script

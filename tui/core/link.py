@@ -108,13 +108,20 @@ class Link:
         Raises `UsageError`, `UnreachableError` or `RefusedError`.
         """
         async with self._opening:
-            if self._closed:
-                raise LostError("the adaptor is closed")
+            self._check_not_closed()
             if self._socket is None:
-                self._socket = await Signaling.open(self._url)
-                self._reading = self._tasks.spawn(self._run(self._socket), "signalling")
+                socket = await Signaling.open(self._url)
+                if self._closed:
+                    await socket.aclose()
+                    self._check_not_closed()
+                self._socket = socket
+                self._reading = self._tasks.spawn(self._run(socket), "signalling")
         if not await self._is_online():
             raise LostError("the signalling connection is closed")
+
+    def _check_not_closed(self) -> None:
+        if self._closed:
+            raise LostError("the adaptor is closed")
 
     async def aclose(self) -> None:
         """Stop every session, close the socket; idempotent, within about 4 s."""
@@ -136,7 +143,7 @@ class Link:
         opened = self._tasks.spawn(self.online.wait(), "waiting for the socket")
         try:
             await asyncio.wait({opened, self._reading}, return_when=asyncio.FIRST_COMPLETED)
-            return opened.done()
+            return opened.done() and not opened.cancelled()
         finally:
             opened.cancel()
 
@@ -239,9 +246,11 @@ class Link:
             return
         self.callback(info, obj)
         if info in ("publish_finished", "play_finished") and isinstance(stream_id, str):
-            self._farewells.discard(stream_id)
-            self._farewell.set()
-            self._tell(stream_id, Over.FINISHED)
+            if stream_id in self._farewells:  # the session that was stopped, not one begun since under its id
+                self._farewells.discard(stream_id)
+                self._farewell.set()
+            else:
+                self._tell(stream_id, Over.FINISHED)
         elif info in ("publish_started", "session_restored"):
             for session in self.sessions.values():
                 session.hurry()
@@ -261,7 +270,9 @@ class Link:
 
     async def begin(self, command: Publish | Play) -> None:
         await self.open()
-        await self.end(command.stream_id)
+        while command.stream_id in self.sessions:
+            await self.end(command.stream_id)
+        self._check_not_closed()
         session = Session(self, command)
         self.sessions[command.stream_id] = session
         session.task = self._tasks.spawn(session.run(), f"session {command.command}")

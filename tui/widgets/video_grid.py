@@ -106,7 +106,10 @@ class VideoGrid(Container, can_focus=False):
             for tile, person in zip_longest(self._pool, page):
                 tile.show(person)
                 tile.display = person is not None
-        if not page:
+        if page:
+            # As soon as the sizes are known, not when the timer comes round.
+            self.call_after_refresh(self._poll)
+        else:
             self._want({})
 
     def _poll(self) -> None:
