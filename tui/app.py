@@ -26,6 +26,7 @@ from tui.screens.help import HelpScreen
 from tui.screens.join import JoinScreen
 from tui.screens.leave import Choice, LeaveScreen
 from tui.screens.room import RoomScreen
+from tui.text import with_hint
 from tui.updates import CallView
 from tui.widgets import marks
 
@@ -163,7 +164,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
     def _notice(self, old: CallView, new: CallView) -> None:
         """Put in front for some seconds what the log and the panel say for longer."""
         if new.state is not old.state or new.reason != old.reason:
-            text = " ".join(part for part in (new.reason, new.hint) if part)
+            text = with_hint(new.reason, new.hint)
             if new.state is CallState.FAILED:
                 self.notify(text or "The room cannot be joined.", severity="error", markup=False)
             elif new.state is CallState.RECONNECTING:

@@ -45,7 +45,7 @@ def printable(text: str, limit: int = 200) -> str:
 
 def with_hint(text: str, hint: str) -> str:
     """A failure and what to do about it, as one safe line."""
-    return printable(f"{text.rstrip('.')}; {hint}" if hint else text, 600)
+    return printable("; ".join(part for part in (text.rstrip("."), hint) if part), 600)
 
 
 def compact(payload: object, limit: int = 200) -> str:

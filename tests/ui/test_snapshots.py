@@ -112,7 +112,7 @@ def test_reconnecting(snap_compare: Compare) -> None:
 
 def test_failed(snap_compare: Compare) -> None:
     """Why, and what to do."""
-    events = [CallStateChanged(CallState.FAILED, "The server refused the token.", "Ask for a new one.")]
+    events = [CallStateChanged(CallState.FAILED, "the server refused the token", "ask for a new one")]
     assert snap_compare(conference(Script(events)), run_before=when(CallState.FAILED))
 
 

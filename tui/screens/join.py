@@ -13,8 +13,8 @@ from textual.widgets import Button, Checkbox, Footer, Input, Label
 
 from tui import bindings
 from tui.config import random_stream_id
-from tui.errors import UsageError
-from tui.text import printable
+from tui.errors import AntconfError
+from tui.text import printable, with_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,9 +104,8 @@ class JoinScreen(ModalScreen["JoinOptions | None"]):
         options = self._filled()
         try:
             self._validate(options)
-        except UsageError as error:
-            text = " ".join(part for part in (str(error), error.hint) if part)
-            self.query_one("#problem", Label).update(Content(printable(text, 400)))
+        except AntconfError as error:
+            self.query_one("#problem", Label).update(Content(with_hint(str(error), error.hint)))
             return
         self.dismiss(options)
 

@@ -13,7 +13,7 @@ from textual.reactive import reactive
 from textual.widgets import Label
 
 from tui.core.events import CallState
-from tui.text import printable
+from tui.text import printable, with_hint
 from tui.updates import CallView
 from tui.widgets.level_meter import LevelMeter
 
@@ -120,7 +120,7 @@ class RoomPanel(Vertical, can_focus=False):
         meter.display = view.microphone is not None
         if not view.microphone:
             meter.show(0.0)
-        reason = " ".join(part for part in (view.reason, view.hint) if part)
+        reason = with_hint(view.reason, view.hint)
         if not reason and joined and view.output is None:
             reason = view.output_hint
         self.set_class(bool(reason), "-noticed")
