@@ -1,4 +1,4 @@
-"""Make the pictures of this folder from the running app with a scripted room.
+"""Make the pictures of this folder from the running app: the first in the demo's room, the others in a scripted one.
 
 Run it from the project's root: ``python -m screenshots.make``. With ``rsvg-convert`` there, PNG files come
 beside the SVG files.
@@ -11,26 +11,24 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.ui.room import NOWHERE, conference
-from tests.ui.scripted import ROOM, Script, joined
+from tests.ui.room import NOWHERE, TRUECOLOR, conference
+from tests.ui.scripted import AT, Script
 from tests.waiting import until
-from tui.core.events import CallState, Participant
+from tui.app import ConferenceApp
+from tui.call import Call
+from tui.config import JoinOptions
+from tui.core.events import CallState
+from tui.demo import ROOM, DemoRoom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tui.app import ConferenceApp
-
 FOLDER = Path(__file__).parent
-PEOPLE = (
-    *ROOM,
-    Participant("streamerin", "Erin", video="videoTrack2"),
-    Participant("streamfrank", "Frank", microphone=False, video="videoTrack3"),
-)
 
 
 async def picture(
@@ -56,10 +54,23 @@ def _convert(converter: str, drawn: Path) -> None:
     subprocess.run(command, input=text.encode(), check=True)
 
 
+async def demo() -> None:
+    """The room of ``antconf demo``, with its real participants."""
+    with tempfile.TemporaryDirectory() as folder, DemoRoom(Path(folder) / "log") as room:
+        options = JoinOptions(room.url(), ROOM, "Kim", "stream4711", source="test")
+        app = ConferenceApp(options, Call, TRUECOLOR, clock=lambda: AT)
+        async with app.run_test(size=(120, 36)) as pilot:
+            await until(lambda: len(app.view.people) == 5 and any(person.talking for person in app.view.people[1:]))
+            await pilot.pause(3)
+            app.save_screenshot(str(FOLDER / "room.svg"))
+    if converter := shutil.which("rsvg-convert"):
+        _convert(converter, FOLDER / "room.svg")
+
+
 async def main() -> None:
     """All pictures."""
     await picture("join", conference(options=NOWHERE), (80, 24), state=CallState.IDLE)
-    await picture("room", conference(Script(joined(PEOPLE), still=True)), (120, 36))
+    await demo()
     await picture("room-80x24", conference(Script(still=True)), (80, 24))
     await picture("help", conference(Script(still=True)), (100, 40), ["question_mark"])
 

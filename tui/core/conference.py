@@ -37,7 +37,7 @@ from tui.core.messages import (
     read_assignments,
 )
 from tui.core.refusals import NOBODY_YET, refusal
-from tui.core.roster import Roster
+from tui.core.roster import PARTICIPANT_LIMIT, Roster
 from tui.core.tasks import Tasks
 from tui.errors import AntconfError, LostError, UnreachableError
 from tui.text import printable
@@ -135,10 +135,14 @@ class Conference:
         self._refused_by = ""
         self._state = CallState.IDLE
         self._joined = asyncio.Event()
+        self._parts = {part for part, used in (("publisher", not play_only), ("player", not publish_only)) if used}
+        self._missing: set[str] = set()
+        self._published_meta_data = ""
         self._roster = Roster(room, stream_id)
         self._shown: tuple[Participant, ...] = ()
         self._tracks: dict[str, RemoteTrack] = {}
         self._pages: list[Broadcast] = []
+        self._listed = 0
         self._look = asyncio.Event()
         self._last_talk: dict[str, float] = {}
         self._polled: dict[str, object] = {}
@@ -175,30 +179,33 @@ class Conference:
             self._set_state(CallState.IDLE)
 
     async def _enter(self) -> None:
-        self._joined.clear()
-        self._failure = None
-        self._set_state(CallState.CONNECTING)
-        adaptor = self._adaptor = WebRTCAdaptor(
-            self._url,
-            self._on_callback,
-            self._on_error,
-            audio=self._audio,
-            video=self._video,
-            local_preview=self._preview,
-            ice_servers=self._ice_servers,
-            play_only=self._play_only,
-            on_command=self._on_command,
-        )
+        async with self._ending:  # a leave that is under way comes first
+            self._joined.clear()
+            self._failure = None
+            self._missing = {"player"} if self._play_only else {"publisher"}
+            self._set_state(CallState.CONNECTING)
+            adaptor = self._adaptor = WebRTCAdaptor(
+                self._url,
+                self._on_callback,
+                self._on_error,
+                audio=self._audio,
+                video=self._video,
+                local_preview=self._preview,
+                ice_servers=self._ice_servers,
+                play_only=self._play_only,
+                on_command=self._on_command,
+            )
         try:
             await adaptor.open()
             self._tell_local_media()
             if not self._play_only:
+                self._published_meta_data = self._meta_data()
                 await adaptor.publish(
                     self._stream_id,
                     self._token,
                     stream_name=self._name,
                     main_track=self._room,
-                    meta_data=self._meta_data(),
+                    meta_data=self._published_meta_data,
                 )
             if not self._publish_only:
                 await adaptor.play(self._room, self._token, self._room)
@@ -207,14 +214,14 @@ class Conference:
             if self._failure is not None:
                 raise self._failure
         except TimeoutError:
-            await self._fail(
+            await self._fail_to_join(
                 UnreachableError(
                     f"the server did not let us into {printable(self._room, 60)} within {JOIN_TIMEOUT:.0f} s",
                     "if its media ports are behind a firewall, a TURN server is needed",
                 )
             )
         except AntconfError as error:
-            await self._fail(error)
+            await self._fail_to_join(error)
         else:
             self._tasks.spawn(self._follow_list(), "list of participants")
             self._tasks.spawn(self._follow_talking(), "talking")
@@ -250,6 +257,10 @@ class Conference:
         else:
             self._emit(CallStateChanged(state, str(error), error.hint, error.exit_code))
 
+    async def _fail_to_join(self, error: AntconfError) -> None:
+        self._joining = None  # nothing is left for `leave` to cancel, it waits for the end
+        await self._give_up_unless_left(error)
+
     async def _fail(self, error: AntconfError) -> None:
         await self._end()
         self._set_state(CallState.FAILED, error)
@@ -277,9 +288,17 @@ class Conference:
             if self._adaptor is not None:
                 await self._fail(error)
 
-    def _arrived(self) -> None:
-        self._joined.set()
-        self._set_state(CallState.JOINED)
+    def _arrived(self, part: str) -> None:
+        """The publisher or the player is up, or back."""
+        self._missing.discard(part)
+        if not self._missing and self._state in (CallState.CONNECTING, CallState.RECONNECTING):
+            self._joined.set()
+            self._set_state(CallState.JOINED)
+
+    def _lost(self, parts: set[str]) -> None:
+        if self._state in (CallState.JOINED, CallState.RECONNECTING):
+            self._missing |= parts
+            self._set_state(CallState.RECONNECTING)
 
     # what the adaptor says
 
@@ -297,10 +316,12 @@ class Conference:
             case "data_received":
                 self._on_data(record.get("data"))
             case "publish_started" | "session_restored" if record.get("streamId") == self._stream_id:
-                self._arrived()
+                self._arrived("publisher")
+                if self._meta_data() != self._published_meta_data:
+                    self._tasks.spawn(self._tell_meta_data(), "metaData")
                 self._show_roster()
-            case "play_started" if self._play_only:
-                self._arrived()
+            case "play_started" if record.get("streamId") == self._room:
+                self._arrived("player")
             case "subtrackAdded" | "subtrackRemoved" if record.get("mainTrack") == self._room:
                 change = self._roster.add if info == "subtrackAdded" else self._roster.remove
                 if isinstance(record.get("trackId"), str):
@@ -312,9 +333,12 @@ class Conference:
                 if (broadcast := Broadcast.read(record.get("broadcast"))) and broadcast.stream_id in self._roster:
                     self._roster.describe(broadcast)
                     self._show_roster()
-            case "closed" | "reconnection_attempt_for_publisher" | "reconnection_attempt_for_player":
-                if self._state is CallState.JOINED:
-                    self._set_state(CallState.RECONNECTING)
+            case "closed":
+                self._lost(self._parts)
+            case "reconnection_attempt_for_publisher":
+                self._lost({"publisher"})
+            case "reconnection_attempt_for_player":
+                self._lost({"player"})
         if info in _LOOK_AGAIN:
             self._look.set()
 
@@ -322,9 +346,9 @@ class Conference:
         record = obj if isinstance(obj, dict) else {}
         self._log_callback(error, {key: value for key, value in record.items() if key != "cause"}, error=True)
         match error:
-            case _ if error in NOBODY_YET and self._play_only:
+            case _ if error in NOBODY_YET:
                 # An empty room is still the room (section 4.5).
-                self._arrived()
+                self._arrived("player")
             case "WebSocketNotConnected" | "internal_error":
                 cause = record.get("cause")
                 self._give_up(cause if isinstance(cause, AntconfError) else LostError(str(record.get("message"))))
@@ -356,12 +380,17 @@ class Conference:
             return
         page = [broadcast for entry in entries if (broadcast := Broadcast.read(entry)) is not None]
         self._pages += page
-        if len(entries) >= PAGE and self._adaptor is not None:
-            self._tasks.spawn(self._adaptor.get_subtracks(self._room, len(self._pages), PAGE), "next page")
+        self._listed += len(entries)
+        if len(entries) >= PAGE and self._listed < PARTICIPANT_LIMIT and self._adaptor is not None:
+            self._tasks.spawn(self._adaptor.get_subtracks(self._room, self._listed, PAGE), "next page")
             return
         self._roster.list_subtracks(self._pages)
-        self._pages = []
+        self._begin_list()
         self._show_roster()
+
+    def _begin_list(self) -> None:
+        self._pages = []
+        self._listed = 0
 
     def _begin_track(self, track: RemoteTrack) -> None:
         self._tracks[track.key] = track
@@ -386,7 +415,7 @@ class Conference:
                     await asyncio.sleep(DEBOUNCE)
             self._look.clear()
             if self._adaptor is not None and self._state is CallState.JOINED:
-                self._pages = []
+                self._begin_list()
                 await self._adaptor.get_subtracks(self._room, 0, PAGE)
                 await self._adaptor.request_video_track_assignments(self._room)
 
@@ -408,8 +437,12 @@ class Conference:
         self._show_roster()
         if self._adaptor is None or self._state is not CallState.JOINED:
             return
-        await self._adaptor.update_stream_meta_data(self._stream_id, self._meta_data())
+        await self._tell_meta_data()
         self._adaptor.send_data(self._stream_id, json.dumps({"streamId": self._stream_id, "eventType": event_type}))
+
+    async def _tell_meta_data(self) -> None:
+        if self._adaptor is not None:
+            await self._adaptor.update_stream_meta_data(self._stream_id, self._meta_data())
 
     def _meta_data(self) -> str:
         """Both dialects of section 6.5."""

@@ -58,7 +58,7 @@ class Bots:
         self._turn = turn
         self._cast = cast
         self._voices = [VoiceAudio(role.pitch, self._speaks(index)) for index, role in enumerate(cast)]
-        self._pictures = [PortraitVideo(index) for index in range(len(cast))]
+        self._pictures = [PortraitVideo(index, self._speaks(index)) for index in range(len(cast))]
         self.conferences = [
             Conference(
                 url, room, role.stream_id, _ignore, name=role.name, publish_only=True, audio=voice, video=picture
