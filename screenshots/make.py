@@ -57,7 +57,7 @@ def _convert(converter: str, drawn: Path) -> None:
 async def demo() -> None:
     """The room of ``antconf demo``, with its real participants."""
     with tempfile.TemporaryDirectory() as folder, DemoRoom(Path(folder) / "log") as room:
-        options = JoinOptions(room.url(), ROOM, "Kim", "stream4711", source="test")
+        options = JoinOptions(room.url(), ROOM, "Kim", "stream4711", camera="test")
         app = ConferenceApp(options, Call, TRUECOLOR, clock=lambda: AT)
         async with app.run_test(size=(120, 36)) as pilot:
             await until(lambda: len(app.view.people) == 5 and any(person.talking for person in app.view.people[1:]))

@@ -103,7 +103,9 @@ def _add_media(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--play-only", action="store_true", help="watch and listen only")
     parser.add_argument("--no-audio", action="store_true", help="publish no sound")
     parser.add_argument("--no-video", action="store_true", help="publish no picture")
-    parser.add_argument("--camera", default="", metavar="DEVICE", help="camera (default: the first one)")
+    parser.add_argument(
+        "--camera", default="", metavar="DEVICE", help="camera (default: the first one), 'test': a test picture"
+    )
     parser.add_argument("--mic", default="", metavar="DEVICE", help="microphone by name or number")
     parser.add_argument(
         "--source", default="", metavar="FILE|test", help="publish a media file or a test picture and tone instead"
@@ -146,9 +148,9 @@ def _demo(arguments: argparse.Namespace) -> int:
         from tui.media.devices import list_cameras
 
         media = _media(arguments)
-        if not (media["source"] or media["camera"] or media["microphone"] or list_cameras()):
+        if not (media["camera"] or list_cameras()):
             # Without a camera one would not see oneself.
-            media["source"] = "test"
+            media["camera"] = "test"
         name = arguments.name or os.environ.get("USER", "me")
         return _run_app(arguments, JoinOptions(url=room.url(), room=ROOM, name=name, **media))
 

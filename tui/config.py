@@ -49,7 +49,7 @@ class JoinOptions:
     video: bool = True
     """Publish a picture."""
     camera: str = ""
-    """Camera device, empty for the default one."""
+    """Camera device, empty for the default one, ``test`` for a test picture."""
     microphone: str = ""
     """Microphone by name or index, empty for the default one."""
     source: str = ""

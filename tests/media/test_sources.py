@@ -79,6 +79,7 @@ async def test_a_file_that_cannot_be_played_is_an_error(tmp_path: Path) -> None:
 async def test_without_devices_there_is_silence_no_picture_and_a_line_for_each(fake: FakeSoundDevice) -> None:
     sources = await open_sources(JoinOptions())
     assert isinstance(sources.audio, Silence)
+    assert sources.audio.stand_in
     assert sources.video is None
     assert len(sources.notes) == 2
     assert "not heard" in sources.notes[0]

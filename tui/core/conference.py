@@ -124,6 +124,7 @@ class Conference:
         self._play_only = play_only
         self._publish_only = publish_only
         self._audio = None if play_only else audio
+        self._microphone = None if self._audio is None or self._audio.stand_in else self._audio
         self._video = None if play_only else video
         self._preview = local_preview
         self._ice_servers = ice_servers
@@ -228,8 +229,8 @@ class Conference:
 
     async def set_microphone(self, on: bool) -> None:
         """Speak, or send silence; the room is told (order of section 6.5: media, metaData, event)."""
-        if self._audio is not None and self._audio.enabled != on:
-            self._audio.enabled = on
+        if self._microphone is not None and self._microphone.enabled != on:
+            self._microphone.enabled = on
             await self._announce("MIC_UNMUTED" if on else "MIC_MUTED")
 
     async def set_camera(self, on: bool) -> None:
@@ -435,7 +436,7 @@ class Conference:
     async def _announce(self, event_type: str) -> None:
         self._tell_local_media()
         self._show_roster()
-        if self._adaptor is None or self._state is not CallState.JOINED:
+        if self._adaptor is None or "publisher" in self._missing:
             return
         await self._tell_meta_data()
         self._adaptor.send_data(self._stream_id, json.dumps({"streamId": self._stream_id, "eventType": event_type}))
@@ -446,7 +447,7 @@ class Conference:
 
     def _meta_data(self) -> str:
         """Both dialects of section 6.5."""
-        muted = self._audio is None or not self._audio.enabled
+        muted = self._microphone is None or not self._microphone.enabled
         camera = self._video is not None and self._video.enabled
         return json.dumps({"isMicMuted": muted, "isCameraOn": camera, "isCameraOff": not camera})
 
@@ -455,7 +456,7 @@ class Conference:
     def _tell_local_media(self) -> None:
         self._emit(
             LocalMediaChanged(
-                None if self._audio is None else self._audio.enabled,
+                None if self._microphone is None else self._microphone.enabled,
                 None if self._video is None else self._video.enabled,
             )
         )
@@ -471,7 +472,7 @@ class Conference:
             self._emit(RosterChanged(people))
 
     def _myself(self, talking: Mapping[str, bool]) -> Participant:
-        microphone = self._audio is not None and self._audio.enabled
+        microphone = self._microphone is not None and self._microphone.enabled
         return Participant(
             stream_id=self._stream_id,
             name=self._name or self._stream_id,
@@ -480,7 +481,7 @@ class Conference:
             camera=self._video is not None and self._video.enabled,
             talking=microphone and talking.get(self._stream_id, False),
             video=LOCAL_PREVIEW if self._video is not None else None,
-            audio=LOCAL_PREVIEW if self._audio is not None else None,
+            audio=LOCAL_PREVIEW if self._microphone is not None else None,
         )
 
     def _log_callback(self, info: str, obj: Any, *, error: bool = False) -> None:

@@ -89,9 +89,13 @@ class RemoteTrack:
 
 
 class LocalTrack(MediaStreamTrack):
-    """A track to publish: while ``enabled`` is false it gives silence or black at the same pace."""
+    """A track to publish: while ``enabled`` is false it gives silence or black at the same pace.
+
+    A ``stand_in`` only keeps the stream alive: there is no device behind it, and nobody is told that there is.
+    """
 
     enabled: bool = True
+    stand_in: bool = False
 
 
 class LentTrack(MediaStreamTrack):

@@ -81,12 +81,13 @@ async def _file(options: JoinOptions) -> Sources:
 
 async def _devices(options: JoinOptions) -> Sources:
     audio: AudioTrack | None = MicrophoneAudio(options.microphone) if options.audio else None
-    video: VideoTrack | None = CameraVideo(options.camera) if options.video else None
+    video: VideoTrack | None = _camera(options.camera) if options.video else None
     notes: list[str] = []
     try:
         if isinstance(audio, MicrophoneAudio) and (note := await _missing(audio, options.microphone)):
             # Silence is sent all the same: without a stream of our own nobody would see us in the room.
             audio = Silence()
+            audio.stand_in = True
             notes.append(f"You are not heard: {note}")
         if isinstance(video, CameraVideo) and (note := await _missing(video, options.camera)):
             video = None
@@ -97,6 +98,10 @@ async def _devices(options: JoinOptions) -> Sources:
                 track.stop()
         raise
     return Sources(audio, video, tuple(notes))
+
+
+def _camera(device: str) -> VideoTrack:
+    return TestPattern() if device == "test" else CameraVideo(device)
 
 
 async def _missing(track: MicrophoneAudio | CameraVideo, named: str) -> str:
