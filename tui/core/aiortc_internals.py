@@ -168,6 +168,19 @@ def tap_rtcp(receiver: RTCRtpReceiver, hear: Callable[[AnyRtcpPacket], None]) ->
     receiver._handle_rtcp_packet = heard  # type: ignore[method-assign]
 
 
+class _NotEmpty(queue.Queue[Any]):
+    """Swallows encoded frames without a byte in them: FFmpeg takes the first one for the end of the stream."""
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if item is None or item[1].data:
+            super().put(item, block, timeout)
+
+
+def skip_empty_frames(receiver: RTCRtpReceiver) -> None:
+    """Survive packets of nothing but padding, which would silence the decoder for good; call it in ``track``."""
+    receiver._RTCRtpReceiver__decoder_queue = _NotEmpty()  # type: ignore[attr-defined]
+
+
 class _Undecoded(queue.Queue[Any]):
     """Swallows encoded frames, but lets the end mark through to the decoder thread."""
 

@@ -31,6 +31,7 @@ from tui.core.aiortc_internals import (
     keep_newest,
     park,
     reconnect,
+    skip_empty_frames,
     tap_rtp,
 )
 from tui.core.messages import DATA_LIMIT
@@ -311,6 +312,7 @@ class PlayPeer(Peer):
         keep_newest(track, NEWEST_FRAMES[track.kind])
         remote = RemoteTrack(self._lines[transceiver.mid], track)
         ignore_bye(transceiver.receiver)
+        skip_empty_frames(transceiver.receiver)
         if track.kind == "audio":
             tap_rtp(transceiver.receiver, remote.hear)
         self._tracks[remote.mid] = remote

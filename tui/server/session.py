@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from tui.core.aiortc_internals import candidates_from
+from tui.core.tasks import Tasks
 from tui.errors import WireError
 from tui.server.gate import CANDIDATE_LIMIT, checked_candidate, checked_sdp
 from tui.text import printable
@@ -67,7 +68,7 @@ class Session:
         self._addresses = addresses
         self._early: list[tuple[RTCIceCandidate, int, str | None]] | None = []
         self._candidates = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(self._failed)
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(start_timeout, self.end, Ending.TIMEOUT)
 
@@ -81,9 +82,7 @@ class Session:
     async def aclose(self) -> None:
         """Close the connection and every task of the session."""
         self.end(Ending.SHUTDOWN)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.aclose()
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._connection.close()
@@ -116,15 +115,10 @@ class Session:
         self._deadline.cancel()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_done)
+        self._tasks.spawn(work, f"session {printable(self.stream_id)}")
 
-    def _task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("session %s failed", printable(self.stream_id), exc_info=error)
-            self.end(Ending.LOST)
+    def _failed(self, _error: BaseException) -> None:
+        self.end(Ending.LOST)
 
     async def _set_remote(self, kind: str, sdp: str) -> None:
         description = RTCSessionDescription(sdp=checked_sdp(sdp), type=kind)
