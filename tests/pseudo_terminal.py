@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import threading
 import time
 from typing import TYPE_CHECKING, Self
@@ -49,6 +50,7 @@ class PseudoTerminal:
             env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(environment or {})},
             timeout=None,
         )
+        self._gone = threading.Event()
         self.reading = threading.Event()
         """Cleared, nothing is read: the terminal has stalled."""
         self.reading.set()
@@ -59,10 +61,21 @@ class PseudoTerminal:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the program by force, if it still runs; idempotent."""
         self.reading.set()
-        with contextlib.suppress(pexpect.ExceptionPexpect):
+        with contextlib.suppress(pexpect.ExceptionPexpect, OSError):
             self._program.terminate(force=True)
         self._reader.join(5)
+
+    def hang_up(self) -> None:
+        """Take the terminal away."""
+        # A read that waits would keep it open.
+        self._gone.set()
+        self._reader.join(5)
+        self._program.ptyproc.fileobj.close()  # type: ignore[attr-defined]
 
     @property
     def text(self) -> str:
@@ -82,7 +95,7 @@ class PseudoTerminal:
     @property
     def pid(self) -> int:
         """Of the program."""
-        return int(self._program.pid)
+        return self._program.pid or 0
 
     def press(self, keys: str) -> None:
         """Type."""
@@ -106,16 +119,19 @@ class PseudoTerminal:
     def exit_code(self) -> int:
         """Wait for the end; the exit code, or minus the signal that killed it."""
         self.until(lambda: not self._program.isalive(), "the end of the program")
+        self.reading.set()
         self._reader.join(5)
         if self._program.signalstatus is not None:
-            return -int(self._program.signalstatus)
-        return int(self._program.exitstatus)
+            return -self._program.signalstatus
+        return self._program.exitstatus or 0
 
     def _read(self) -> None:
-        while True:
-            self.reading.wait()
+        descriptor = self._program.child_fd
+        while not self._gone.is_set():
+            if not (self.reading.wait(0.1) and select.select([descriptor], [], [], 0.1)[0]):
+                continue
             try:
-                data = os.read(self._program.child_fd, 65536)
+                data = os.read(descriptor, 65536)
             except OSError:
                 return
             if not data:

@@ -46,7 +46,7 @@ class Ear:
             if not self.heard and float(np.abs(out).max(initial=0.0)) > 0.001:
                 self.heard = time.perf_counter()
 
-        Mixer.mix = noted  # type: ignore[method-assign]
+        Mixer.mix = noted  # type: ignore[method-assign, assignment]
 
 
 async def main(runs: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,25 @@ def test_demo_from_start_to_quit(demo: PseudoTerminal) -> None:
     assert b"\x1b[?1049l" in demo.received
     assert b"\x1b[?25h" in demo.received
     assert not any(alive(child) for child in room)
+
+
+def test_a_terminal_that_stalls_does_not_disturb_the_call(demo: PseudoTerminal) -> None:
+    """Nothing is read for 20 s, as on a stalled SSH link: the call goes on, and the screen follows when it can."""
+    demo.until(lambda: all_there(demo), "four names and their pictures")
+    demo.reading.clear()
+    time.sleep(20)
+    demo.reading.set()
+    before = len(demo.received)
+    demo.until(lambda: len(demo.received) > before + 100_000, "the screen that follows")
+    demo.press("l")
+    demo.press("\x1b[H")
+    demo.until(lambda: all_there(demo), "four names and their pictures")
+    assert "● joined" in demo.text
+    demo.press("q")
+    assert demo.exit_code() == 0
+    everything = demo.received.decode(errors="replace")
+    assert "reconnect" not in everything
+    assert "failed" not in everything
 
 
 def test_demo_ends_with_its_terminal(demo: PseudoTerminal) -> None:

@@ -114,6 +114,7 @@ class ScriptedSession:
     async def leave(self) -> None:
         self.left += 1
         if self.script.leave_hangs:
+            self.emit(callback("leave hangs", direction=Direction.LOCAL))
             await asyncio.Event().wait()
 
     async def set_microphone(self, on: bool) -> None:

@@ -167,11 +167,11 @@ async def test_devices_are_switched_by_key() -> None:
 
 
 async def test_a_failure_is_on_the_screen_and_in_the_log() -> None:
-    app = conference(Script([CallStateChanged(CallState.FAILED, "Room full.", "Try later.")]))
+    app = conference(Script([CallStateChanged(CallState.FAILED, "the room is full", "try later")]))
     async with app.run_test(notifications=True) as pilot:
         await until(lambda: app.view.state is CallState.FAILED)
         await pilot.pause()
-        assert "Roomfull.Trylater." in drawn(app)
+        assert "theroomisfull;trylater" in drawn(app)
         assert "failed" in infos(app)
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-import pexpect  # type: ignore[import-untyped]
-import pyte
 import pytest
+
+from tests.pseudo_terminal import PseudoTerminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,57 +22,18 @@ pytestmark = pytest.mark.pty
 RESTORED = ("\x1b[?1049l", "\x1b[?25h", "\x1b[?1000l", "\x1b[?1003l", "\x1b[?2004l")
 
 
-class Terminal:
-    """The program in a terminal of 100x30 cells, and everything it wrote."""
+class Terminal(PseudoTerminal):
+    """The app with a scripted session in a terminal of 100x30 cells."""
 
     def __init__(self, report: Path, *wishes: str, **environ: str) -> None:
+        command = [sys.executable, "-m", "tests.ui.pty_app", str(report), *wishes]
+        super().__init__(command, columns=100, rows=30, environment={"PYTHONUTF8": "1", "COLORTERM": "", **environ})
         self.report = report
-        self.written = ""
-        self.screen = pyte.Screen(100, 30)
-        self._stream = pyte.Stream(self.screen)
-        self.child = pexpect.spawn(
-            sys.executable,
-            ["-m", "tests.ui.pty_app", str(report), *wishes],
-            dimensions=(30, 100),
-            env={**os.environ, "TERM": "xterm-256color", "PYTHONUTF8": "1", **environ},
-            encoding="utf-8",
-            codec_errors="replace",
-            timeout=10,
-        )
 
-    def read(self, seconds: float = 0.1) -> str:
-        """What is on the screen after reading for a while."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                text = self.child.read_nonblocking(65536, timeout=0.05)
-            except pexpect.TIMEOUT:
-                continue
-            except pexpect.EOF:
-                break
-            self.written += text
-            # pyte knows nothing of private CSI sequences with prefixes such as `>` and draws them.
-            self._stream.feed(text.replace("\x1b[>25u", "").replace("\x1b[<u", ""))
-        return "\n".join(self.screen.display)
-
-    def until(self, words: str, seconds: float = 15) -> str:
-        """The screen, as soon as it shows the words."""
-        deadline = time.monotonic() + seconds
-        while words not in (display := self.read()):
-            assert time.monotonic() < deadline, f"{words!r} is not on the screen:\n{display}"
-            assert self.child.isalive(), f"ended early:\n{display}\n{self.written[-2000:]}"
-        return display
-
-    def end(self, seconds: float = 10) -> int | None:
-        """Wait for the end; the exit code."""
-        deadline = time.monotonic() + seconds
-        while self.child.isalive():
-            self.read()
-            assert time.monotonic() < deadline, "does not end"
-        self.read(0.2)
-        self.child.close()
-        code: int | None = self.child.exitstatus
-        return code
+    @property
+    def written(self) -> str:
+        """Everything that came from the program."""
+        return self.received.decode(errors="replace")
 
     def sessions(self) -> list[dict[str, Any]]:
         """What the scripted sessions saw."""
@@ -91,16 +51,14 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
 
     yield one
     for terminal in terminals:
-        if terminal.child.ptyproc.isalive():
-            terminal.child.close(force=True)
+        terminal.close()
 
 
 def test_it_starts_draws_and_quits(start: Callable[..., Terminal]) -> None:
     terminal = start()
-    display = terminal.until("joined")
-    assert "● joined" in display
-    terminal.child.send("q")
-    assert terminal.end() == 0
+    terminal.shows("● joined")
+    terminal.press("q")
+    assert terminal.exit_code() == 0
     assert all(sequence in terminal.written for sequence in RESTORED)
     assert terminal.sessions()[0]["left"] == 1
 
@@ -108,21 +66,21 @@ def test_it_starts_draws_and_quits(start: Callable[..., Terminal]) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
 def test_a_signal_leaves_and_restores(start: Callable[..., Terminal], number: signal.Signals, code: int) -> None:
     terminal = start()
-    terminal.until("joined")
-    terminal.child.kill(number)
-    assert terminal.end() == code
+    terminal.shows("joined")
+    terminal.signal(number)
+    assert terminal.exit_code() == code
     assert all(sequence in terminal.written for sequence in RESTORED)
     assert (terminal.sessions()[0]["left"], terminal.sessions()[0]["closed"]) == (1, 1)
 
 
 def test_a_second_signal_does_not_wait(start: Callable[..., Terminal]) -> None:
     terminal = start("hang")
-    terminal.until("joined")
-    terminal.child.kill(signal.SIGTERM)
-    terminal.read(0.3)
-    terminal.child.kill(signal.SIGTERM)
+    terminal.shows("joined")
+    terminal.signal(signal.SIGTERM)
+    terminal.shows("leave hangs")
+    terminal.signal(signal.SIGTERM)
     began = time.monotonic()
-    assert terminal.end() == 143
+    assert terminal.exit_code() == 143
     assert time.monotonic() - began < 1.5
     assert all(sequence in terminal.written for sequence in RESTORED[:2])
 
@@ -135,21 +93,17 @@ def test_a_terminal_that_is_gone_ends_it(start: Callable[..., Terminal], ignored
     finally:
         if ignored:
             signal.signal(signal.SIGHUP, before)
-    terminal.until("joined")
-    terminal.child.ptyproc.fileobj.close()
-    deadline = time.monotonic() + 10
-    while not terminal.report.exists():
-        assert time.monotonic() < deadline, "lives on without a terminal"
-        time.sleep(0.05)
-    assert terminal.child.wait() == 129
+    terminal.shows("joined")
+    terminal.hang_up()
+    assert terminal.exit_code() == 129
     assert terminal.sessions()[0]["left"] == 1
 
 
 def test_a_hostile_name_sends_no_escape_of_its_own(start: Callable[..., Terminal]) -> None:
     terminal = start("hostile")
-    terminal.until("owned", 10)
-    terminal.child.send("q")
-    assert terminal.end() == 0
+    terminal.shows("owned")
+    terminal.press("q")
+    assert terminal.exit_code() == 0
     # The shape of the mouse pointer is Textual's own.
     written = re.sub(r"\x1b\]22;[a-z-]*\x07", "", terminal.written)
     for sequence in ("\x1b]", "\x9b", "\x07", "\u202e", "\x00"):
@@ -158,24 +112,21 @@ def test_a_hostile_name_sends_no_escape_of_its_own(start: Callable[..., Terminal
 
 def test_dumb_and_small_terminals_are_refused(start: Callable[..., Terminal]) -> None:
     terminal = start(TERM="dumb")
-    assert terminal.end() == 2
+    assert terminal.exit_code() == 2
     assert "antconf events URL ROOM" in " ".join(terminal.written.split())
     assert "\x1b[?1049h" not in terminal.written
     small = start(COLUMNS="59", LINES="16")
-    assert small.end() == 2
+    assert small.exit_code() == 2
     assert "60x16" in small.written
 
 
 def test_native_noise_goes_to_the_log(start: Callable[..., Terminal], tmp_path: Path) -> None:
     terminal = start("noise")
-    terminal.until("joined")
+    terminal.shows("joined")
     log = tmp_path / "report.log"
-    deadline = time.monotonic() + 10
-    while b"NOISE ON DESCRIPTOR TWO" not in log.read_bytes():
-        assert time.monotonic() < deadline, "no noise in the log"
-        terminal.read()
-    terminal.child.send("q")
-    assert terminal.end() == 0
+    terminal.until(lambda: b"NOISE ON DESCRIPTOR TWO" in log.read_bytes(), "the noise in the log")
+    terminal.press("q")
+    assert terminal.exit_code() == 0
     assert "NOISE" not in terminal.written
     assert log.stat().st_mode & 0o777 == 0o600
 
@@ -185,8 +136,8 @@ def test_a_defect_ends_in_one_line_that_names_the_log(
     start: Callable[..., Terminal], wish: str, tmp_path: Path
 ) -> None:
     terminal = start(wish)
-    terminal.until("joined")
-    assert terminal.end() == 1
+    terminal.shows("joined")
+    assert terminal.exit_code() == 1
     below = terminal.written.rpartition("\x1b[?1049l")[2]
     assert "is broken" in below
     assert "report.log" in below
@@ -199,11 +150,12 @@ def test_a_defect_ends_in_one_line_that_names_the_log(
 
 def test_a_terminal_that_is_not_read_does_not_stop_the_core(start: Callable[..., Terminal]) -> None:
     terminal = start(COLORTERM="truecolor")
-    terminal.until("joined")
+    terminal.shows("joined")
+    terminal.reading.clear()
     time.sleep(4)
-    terminal.read(0.5)
-    terminal.child.send("q")
-    assert terminal.end() == 0
+    terminal.reading.set()
+    terminal.press("q")
+    assert terminal.exit_code() == 0
     session = terminal.sessions()[0]
     assert session["gap"] < 1.0
     assert session["ticks"] > 35
@@ -211,7 +163,8 @@ def test_a_terminal_that_is_not_read_does_not_stop_the_core(start: Callable[...,
 
 def test_a_terminal_that_is_never_read_again_does_not_keep_it(start: Callable[..., Terminal]) -> None:
     terminal = start(COLORTERM="truecolor")
-    terminal.until("joined")
+    terminal.shows("joined")
+    terminal.reading.clear()
     time.sleep(3)
-    terminal.child.kill(signal.SIGTERM)
-    assert terminal.child.wait() == 143
+    terminal.signal(signal.SIGTERM)
+    assert terminal.exit_code() == 143
