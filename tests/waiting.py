@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,3 +23,8 @@ async def until(predicate: Callable[[], T], timeout: float = DEADLINE, what: str
             raise AssertionError(f"not within {timeout} s: {what or predicate}")
         await asyncio.sleep(0.02)
     return value
+
+
+def own_threads() -> set[threading.Thread]:
+    """The threads that run now, without the loop's pool, which grows with its use and stays."""
+    return {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}

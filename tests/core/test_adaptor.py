@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,9 @@ import pytest
 from av import VideoFrame
 from websockets.asyncio.server import ServerConnection, serve
 
+from tests.core import wire
 from tests.core.peers import BLUE, RED, frequency, shows
-from tests.waiting import until
+from tests.waiting import own_threads, until
 from tui.core import link, session
 from tui.core.adaptor import WebRTCAdaptor
 from tui.core.messages import Broadcast
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from aiortc import MediaStreamTrack
+
+TWO_SLOTS = wire.text("two_slots.sdp")
 
 
 class Told:
@@ -436,10 +438,10 @@ async def test_closing_leaves_no_task_no_thread_and_no_socket(server: RoomServer
 
     await round_of_two()
     await asyncio.sleep(0)
-    tasks, threads, files = asyncio.all_tasks(), set(threading.enumerate()), open_files()
+    tasks, threads, files = asyncio.all_tasks(), own_threads(), open_files()
     await round_of_two()
     await until(lambda: asyncio.all_tasks() <= tasks, what="tasks end")
-    await until(lambda: set(threading.enumerate()) <= threads, what="threads end")
+    await until(lambda: own_threads() <= threads, what="threads end")
     await until(lambda: open_files() <= files, what="sockets close")
 
 
@@ -606,6 +608,58 @@ async def test_a_server_that_never_answers_is_asked_again() -> None:
         assert await alice.told.callback_with("reconnection_attempt_for_publisher") == "alice"
         await until(lambda: commands.count("publish") >= 2)
         assert commands[:3] == ["publish", "stop", "publish"]
+
+
+def offer(sdp: str) -> dict[str, Any]:
+    return {"command": "takeConfiguration", "streamId": "room1", "type": "offer", "sdp": sdp}
+
+
+@pytest.mark.usefixtures("quick")
+async def test_an_offer_that_needs_a_new_connection_gets_one() -> None:
+    """The first section of the bundle is rejected: stop, and play again."""
+    rejected = TWO_SLOTS.replace("m=video 9 ", "m=video 0 ", 1)
+
+    def reply(message: dict[str, Any]) -> dict[str, Any] | None:
+        offers = {"play": TWO_SLOTS, "takeConfiguration": rejected}
+        return offer(offers[message["command"]]) if message["command"] in offers else None
+
+    async with scripted(reply) as (url, commands), client(url) as alice:
+        await alice.adaptor.play("room1")
+        await until(lambda: commands.count("play") >= 2)
+        assert commands[:4] == ["play", "takeConfiguration", "stop", "play"]
+        assert alice.told.errors == []
+
+
+async def test_rubbish_candidates_do_no_harm() -> None:
+    rubbish: list[Any] = [
+        "garbage",
+        "candidate:1 1 udp 1 192.0.2.1 9 typ srflx raddr 10.0.0.1 rport x",
+        "candidate:1 1 udp 1 x.local 9 typ host",
+        "candidate:1 1 udp 1 192.0.2.1 99999 typ host",
+        "candidate:1 1 udp 1 192.0.2.1 9 typ host",
+    ]
+    answers: list[str] = []
+
+    async def talk(socket: ServerConnection) -> None:
+        async for text in socket:
+            message = json.loads(text)
+            if message["command"] == "play":
+                await socket.send(json.dumps(offer(TWO_SLOTS)))
+            elif message["command"] == "takeConfiguration":
+                answers.append(message["sdp"])
+                for candidate in rubbish:
+                    for place in ({"label": 0, "id": "0"}, {"label": 99}, {"label": -1, "id": "nowhere"}):
+                        about = {"command": "takeCandidate", "streamId": "room1", "candidate": candidate, **place}
+                        await socket.send(json.dumps(about))
+                if len(answers) < 3:
+                    await socket.send(json.dumps(offer(TWO_SLOTS)))
+
+    async with serve(talk, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with client(f"ws://127.0.0.1:{port}/live/websocket") as alice:
+            await alice.adaptor.play("room1")
+            await until(lambda: len(answers) == 3)
+            assert alice.told.errors == []
 
 
 async def test_what_a_loopback_server_is_sent() -> None:

@@ -249,12 +249,12 @@ class Conference:
 
     # state
 
-    def _set_state(self, state: CallState, error: AntconfError | None = None) -> None:
+    def _set_state(self, state: CallState, error: AntconfError | None = None, reason: str = "") -> None:
         if state is self._state and error is None:
             return
         self._state = state
         if error is None:
-            self._emit(CallStateChanged(state))
+            self._emit(CallStateChanged(state, reason))
         else:
             self._emit(CallStateChanged(state, str(error), error.hint, error.exit_code))
 
@@ -296,10 +296,10 @@ class Conference:
             self._joined.set()
             self._set_state(CallState.JOINED)
 
-    def _lost(self, parts: set[str]) -> None:
+    def _lost(self, parts: set[str], reason: str) -> None:
         if self._state in (CallState.JOINED, CallState.RECONNECTING):
             self._missing |= parts
-            self._set_state(CallState.RECONNECTING)
+            self._set_state(CallState.RECONNECTING, reason=reason)
 
     # what the adaptor says
 
@@ -335,11 +335,11 @@ class Conference:
                     self._roster.describe(broadcast)
                     self._show_roster()
             case "closed":
-                self._lost(self._parts)
+                self._lost(self._parts, str(record.get("reason") or "the connection was lost"))
             case "reconnection_attempt_for_publisher":
-                self._lost({"publisher"})
+                self._lost({"publisher"}, "others do not see us any more")
             case "reconnection_attempt_for_player":
-                self._lost({"player"})
+                self._lost({"player"}, "the room does not reach us any more")
         if info in _LOOK_AGAIN:
             self._look.set()
 
