@@ -28,3 +28,8 @@ async def until(predicate: Callable[[], T], timeout: float = DEADLINE, what: str
 def own_threads() -> set[threading.Thread]:
     """The threads that run now, without the loop's pool, which grows with its use and stays."""
     return {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}
+
+
+def named_tasks() -> list[str]:
+    """The names of all tasks that were given one: aiortc's own come and go while it runs."""
+    return sorted(task.get_name() for task in asyncio.all_tasks() if not task.get_name().startswith("Task-"))

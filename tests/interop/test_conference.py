@@ -13,7 +13,7 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, VideoFrame
 
 from tests.core.peers import BLUE, GREEN, RED, Colour, frequency, is_colour, mono
-from tests.waiting import own_threads, until
+from tests.waiting import named_tasks, own_threads, until
 from tui.core import link
 from tui.core.conference import Conference
 from tui.core.events import (
@@ -351,8 +351,8 @@ async def test_leaving_while_the_server_lets_us_wait() -> None:
 async def test_leaving_at_every_moment_of_joining(server: RoomServer, moment: str) -> None:
     """However far it had come: out at once, gone for the others, nothing left behind."""
     async with people(server, "bob") as (bob,):
-        await until(lambda: bob.conference.participants)
-        tasks, threads = asyncio.all_tasks(), own_threads()
+        await until(lambda: any(getattr(event, "info", "") == "play_started" for event in bob.events))
+        tasks, threads = named_tasks(), own_threads()
         alice = Person(server.url, "alice")
         joining = asyncio.create_task(alice.conference.join())
         infos = {"open": "initialized"}.get(moment, moment)
@@ -363,7 +363,7 @@ async def test_leaving_at_every_moment_of_joining(server: RoomServer, moment: st
         assert alice.states[-1].state is CallState.IDLE
         await alice.aclose()
         await until(lambda: not bob.others() and not bob.tracks)
-        await until(lambda: asyncio.all_tasks() <= tasks, what="tasks end")
+        await until(lambda: named_tasks() == tasks, what="tasks end")
         await until(lambda: own_threads() <= threads, what="threads end")
 
 

@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from tui.core.adaptor import WebRTCAdaptor
 from tui.core.events import (
-    Callback,
     CallState,
     CallStateChanged,
-    Direction,
     Event,
     LocalMediaChanged,
     Participant,
@@ -25,17 +23,8 @@ from tui.core.events import (
     TrackAdded,
     TrackRemoved,
 )
-from tui.core.messages import (
-    Broadcast,
-    GetSubtracks,
-    GetSubtracksCount,
-    GetVideoTrackAssignments,
-    Message,
-    Ping,
-    TakeCandidate,
-    load_object,
-    read_assignments,
-)
+from tui.core.journal import Journal
+from tui.core.messages import Broadcast, load_object, read_assignments
 from tui.core.refusals import NOBODY_YET, refusal
 from tui.core.roster import PARTICIPANT_LIMIT, Roster
 from tui.core.tasks import Tasks
@@ -71,24 +60,7 @@ TALKING_HOLD = 0.8
 
 PAGE = 50
 
-_SDK_MADE = frozenset(
-    {
-        "initialized",
-        "closed",
-        "newTrackAvailable",
-        "ice_connection_state_changed",
-        "data_channel_opened",
-        "data_channel_closed",
-        "reconnection_attempt_for_publisher",
-        "reconnection_attempt_for_player",
-        "WebSocketNotConnected",
-        "session_ended",
-        "connection_timeout",
-        "internal_error",
-    }
-)
 _LOOK_AGAIN = frozenset({"subtrackAdded", "subtrackRemoved", "play_started", "session_restored", "subtrackCount"})
-_POLLS = (GetSubtracks, GetSubtracksCount, GetVideoTrackAssignments, Ping, TakeCandidate)
 
 
 class Conference:
@@ -146,7 +118,7 @@ class Conference:
         self._listed = 0
         self._look = asyncio.Event()
         self._last_talk: dict[str, float] = {}
-        self._polled: dict[str, object] = {}
+        self._journal = Journal(emit)
 
     @property
     def state(self) -> CallState:
@@ -194,7 +166,7 @@ class Conference:
                 local_preview=self._preview,
                 ice_servers=self._ice_servers,
                 play_only=self._play_only,
-                on_command=self._on_command,
+                on_command=self._journal.command,
             )
         try:
             await adaptor.open()
@@ -273,7 +245,7 @@ class Conference:
             await adaptor.aclose()
         self._roster = Roster(self._room, self._stream_id)
         self._last_talk.clear()
-        self._polled.clear()
+        self._journal = Journal(self._emit)
         self._show_roster()
 
     def _give_up(self, error: AntconfError) -> None:
@@ -303,14 +275,9 @@ class Conference:
 
     # what the adaptor says
 
-    def _on_command(self, message: Message) -> None:
-        if not isinstance(message, (Ping, TakeCandidate)):
-            routine = isinstance(message, _POLLS)
-            self._log(message.command, message.payload(), Direction.OUT, routine=routine)
-
     def _on_callback(self, info: str, obj: Any) -> None:
         record = obj if isinstance(obj, dict) else {}
-        self._log_callback(info, obj)
+        self._journal.callback(info, obj)
         match info:
             case "newTrackAvailable":
                 self._begin_track(record["remoteTrack"])
@@ -345,7 +312,7 @@ class Conference:
 
     def _on_error(self, error: str, obj: Any) -> None:
         record = obj if isinstance(obj, dict) else {}
-        self._log_callback(error, {key: value for key, value in record.items() if key != "cause"}, error=True)
+        self._journal.error(error, record)
         match error:
             case _ if error in NOBODY_YET:
                 # An empty room is still the room (section 4.5).
@@ -424,6 +391,7 @@ class Conference:
         while True:
             await asyncio.sleep(TALKING_PERIOD)
             now = time.monotonic()
+            self._last_talk = {owner: at for owner, at in self._last_talk.items() if now - at < TALKING_HOLD}
             for track in self._tracks.values():
                 if track.kind == "audio" and track.audio_level <= TALKING_LEVEL:
                     owner = self._roster.owner_of(track)
@@ -483,43 +451,3 @@ class Conference:
             video=LOCAL_PREVIEW if self._video is not None else None,
             audio=LOCAL_PREVIEW if self._microphone is not None else None,
         )
-
-    def _log_callback(self, info: str, obj: Any, *, error: bool = False) -> None:
-        state = _polled_state(info, obj)
-        routine = info == "pong" or (state is not None and self._polled.get(info) == state)
-        if state is not None:
-            self._polled[info] = state
-        direction = Direction.LOCAL if info in _SDK_MADE else Direction.IN
-        self._log(info, _as_json(obj), direction, error=error, routine=routine)
-
-    def _log(self, info: str, obj: object, direction: Direction, *, error: bool = False, routine: bool = False) -> None:
-        self._emit(Callback(info, obj, direction, time.time(), error, routine))
-
-
-def _polled_state(info: str, obj: Any) -> object:
-    """What an answer to one of our polls says, without the clocks in it; ``None`` for everything else."""
-    if not isinstance(obj, dict):
-        return None
-    match info:
-        case "subtrackList" if isinstance(obj.get("subtrackList"), list):
-            return [Broadcast.read(entry) for entry in obj["subtrackList"]]
-        case "subtrackCount":
-            return obj.get("count")
-        case "data_received" if "VIDEO_TRACK_ASSIGNMENT_LIST" in str(obj.get("data")):
-            return obj["data"]
-    return None
-
-
-def _as_json(obj: Any) -> object:
-    """A callback's object without live objects and raw bytes."""
-    if not isinstance(obj, dict):
-        return obj
-    shown: dict[str, object] = {}
-    for key, value in obj.items():
-        if key == "remoteTrack":
-            shown |= {"kind": value.kind, "mid": value.mid}
-        elif isinstance(value, bytes):
-            shown[key] = f"{len(value)} bytes"
-        elif key != "track":
-            shown[key] = value
-    return shown

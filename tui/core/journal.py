@@ -1,0 +1,103 @@
+"""The log of a call: what the adaptor says and sends, as `Callback` events that can be shown and written as JSON.
+
+Used by the conference. Nothing is left out; what only repeats for as long as the call lasts is marked as routine.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from tui.core.events import Callback, Direction
+from tui.core.messages import (
+    Broadcast,
+    GetSubtracks,
+    GetSubtracksCount,
+    GetVideoTrackAssignments,
+    Message,
+    Ping,
+    TakeCandidate,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_SDK_MADE = frozenset(
+    {
+        "initialized",
+        "closed",
+        "newTrackAvailable",
+        "ice_connection_state_changed",
+        "data_channel_opened",
+        "data_channel_closed",
+        "reconnection_attempt_for_publisher",
+        "reconnection_attempt_for_player",
+        "WebSocketNotConnected",
+        "session_ended",
+        "connection_timeout",
+        "internal_error",
+    }
+)
+_POLLS = (GetSubtracks, GetSubtracksCount, GetVideoTrackAssignments, Ping, TakeCandidate)
+
+
+class Journal:
+    """One call's log; each entry goes to ``emit``."""
+
+    def __init__(self, emit: Callable[[Callback], None]) -> None:
+        self._emit = emit
+        self._polled: dict[str, object] = {}
+
+    def command(self, message: Message) -> None:
+        """A message that was sent."""
+        if not isinstance(message, (Ping, TakeCandidate)):
+            self._write(message.command, message.payload(), Direction.OUT, routine=isinstance(message, _POLLS))
+
+    def callback(self, info: str, obj: Any) -> None:
+        """A ``callback(info, obj)`` of the adaptor."""
+        state = _polled_state(info, obj)
+        routine = info == "pong" or (state is not None and self._polled.get(info) == state)
+        if state is not None:
+            self._polled[info] = state
+        self._write(info, _as_json(obj), _direction(info), routine=routine)
+
+    def error(self, error: str, record: Mapping[str, Any]) -> None:
+        """A ``callback_error(error, obj)`` of the adaptor."""
+        shown = {key: value for key, value in record.items() if key != "cause"}
+        self._write(error, _as_json(shown), _direction(error), error=True)
+
+    def _write(self, info: str, obj: object, at: Direction, *, error: bool = False, routine: bool = False) -> None:
+        self._emit(Callback(info, obj, at, time.time(), error, routine))
+
+
+def _direction(info: str) -> Direction:
+    return Direction.LOCAL if info in _SDK_MADE else Direction.IN
+
+
+def _polled_state(info: str, obj: Any) -> object:
+    """What an answer to one of our polls says, without the clocks in it; ``None`` for everything else."""
+    if not isinstance(obj, dict):
+        return None
+    match info:
+        case "subtrackList" if isinstance(obj.get("subtrackList"), list):
+            return [Broadcast.read(entry) for entry in obj["subtrackList"]]
+        case "subtrackCount":
+            return obj.get("count")
+        case "data_received" if "VIDEO_TRACK_ASSIGNMENT_LIST" in str(obj.get("data")):
+            return obj["data"]
+    return None
+
+
+def _as_json(obj: Any) -> object:
+    """A callback's object without live objects and raw bytes."""
+    if not isinstance(obj, dict):
+        return obj
+    shown: dict[str, object] = {}
+    for key, value in obj.items():
+        if key == "remoteTrack":
+            shown |= {"kind": value.kind, "mid": value.mid}
+        elif isinstance(value, bytes):
+            shown[key] = f"{len(value)} bytes"
+        elif key != "track":
+            shown[key] = value
+    return shown
