@@ -17,14 +17,13 @@ from pathlib import Path
 import platformdirs
 
 from tui.core.address import check_url
-from tui.core.messages import is_stream_id
+from tui.core.messages import ID_RULE, is_stream_id
 from tui.errors import ConfigError, DeviceError, UsageError
 from tui.text import printable
 
 TOKEN_LIMIT = 64 << 10
 """Bytes of a token file that are read."""
 
-_ID_RULE = "use letters, digits, '-', '_' and '.', at most 256 of them"
 _REMEMBERED = ("url", "room", "name")
 
 
@@ -61,7 +60,7 @@ def validate(options: JoinOptions) -> None:
     check_url(options.url)
     for field_name, value in (("room", options.room), ("stream id", options.stream_id)):
         if not is_stream_id(value):
-            raise UsageError(f"the {field_name} {printable(value, 60)!r} is not one that the server takes", _ID_RULE)
+            raise UsageError(f"the {field_name} {printable(value, 60)!r} is not one that the server takes", ID_RULE)
     if len(options.name.encode(errors="replace")) > 256:
         raise UsageError("the name is longer than 256 bytes")
     if options.source and options.source != "test" and not Path(options.source).is_file():

@@ -622,9 +622,9 @@ async def test_who_talks_is_shown_for_a_while(room: Room, monkeypatch: pytest.Mo
 
 async def test_every_callback_is_an_event_with_its_direction(room: Room) -> None:
     conference: Any = room.conference
-    conference._on_command(Publish(stream_id="alice"))
-    conference._on_command(GetSubtracks(stream_id="room1"))
-    conference._on_command(Ping())
+    conference._journal.command(Publish(stream_id="alice"))
+    conference._journal.command(GetSubtracks(stream_id="room1"))
+    conference._journal.command(Ping())
     room.adaptor.say("initialized", None)
     room.adaptor.refuse("no_stream_exist", {"streamId": "room1"})
     (publish,), (query,) = room.log("publish"), room.log("getSubtracks")

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from tui.core.address import with_target
 from tui.core.link import Link
 from tui.core.messages import (
+    ID_RULE,
     GetBroadcastObject,
     GetSubtracks,
     GetSubtracksCount,
@@ -212,7 +213,4 @@ class WebRTCAdaptor:
 
 def _check_id(stream_id: str) -> None:
     if not is_stream_id(stream_id):
-        raise UsageError(
-            f"the id {stream_id[:60]!r} is not one that the server takes",
-            "use letters, digits, '-', '_' and '.', at most 256 of them",
-        )
+        raise UsageError(f"the id {stream_id[:60]!r} is not one that the server takes", ID_RULE)

@@ -30,7 +30,7 @@ from tui.core.protocol import (
     Send,
     UseIceServer,
 )
-from tui.core.refusals import IN_USE, NOBODY_YET, REFUSALS
+from tui.core.refusals import IN_USE, NOBODY_YET, PASSING, REFUSALS
 from tui.core.session import Over, Session
 from tui.core.signaling import Signaling, back_off
 from tui.core.tasks import Tasks
@@ -241,7 +241,7 @@ class Link:
                 self._tell(stream_id, Over.IN_USE)
             elif info in REFUSALS:
                 self._tell(stream_id, Over.REFUSED)
-            elif info == "publishTimeoutError":
+            elif info in PASSING:
                 self._tell(stream_id, Over.LOST)
             return
         self.callback(info, obj)

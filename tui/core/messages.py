@@ -31,6 +31,9 @@ class MissingFieldError(WireError):
     """A known command without a field that it needs; AMS answers it with ``noStreamNameSpecified``."""
 
 
+ID_RULE = "use letters, digits, '-', '_' and '.', at most 256 of them"
+"""What `is_stream_id` asks for, for people."""
+
 _STREAM_ID = re.compile(r"[A-Za-z0-9._-]{1,256}\Z")
 
 

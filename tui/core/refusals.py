@@ -27,6 +27,23 @@ REFUSALS = frozenset(
 )
 """Errors that trying again does not mend (section 3.7)."""
 
+PASSING = frozenset(
+    {
+        "publishTimeoutError",
+        "noPacketReceivedForTimeoutDuration",
+        "highResourceUsage",
+        "viewerLimitReached",
+        "encoderNotOpened",
+        "encoderBlocked",
+        "notSetLocalDescription",
+        "data_store_not_available",
+        "server_error_check_logs",
+        "mainTrackDBOperationFailed",
+        "not_initialized_yet",
+    }
+)
+"""Errors that may be gone at the next try, which comes later each time."""
+
 NOBODY_YET = frozenset({"no_stream_exist", "stream_not_exist_or_not_streaming", "no_active_streams_in_room"})
 IN_USE = frozenset({"streamIdInUse", "already_publishing", "already_playing"})
 

@@ -16,6 +16,7 @@ from tui.core.messages import Play, Publish
 from tui.core.peer import LentTrack, PlayPeer, PublishPeer, RemoteTrack
 from tui.core.protocol import Actions, AddCandidate, ApplyAnswer, ApplyOffer, MakeOffer
 from tui.core.sdp import RenewalError
+from tui.core.signaling import back_off
 from tui.errors import WireError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ RETRY_EMPTY = 3.0
 """Seconds before a room is played again in which nobody publishes (section 4.5)."""
 
 RETRY_LOST = 0.5
-"""Seconds before a lost session is begun again (section 4.6)."""
+"""Seconds before a lost session is begun again, doubled each time that it does not come up (section 4.6)."""
 
 RETRY_IN_USE = 2.0
 """Seconds before an id is tried again that the server still holds for our former self."""
@@ -95,6 +96,7 @@ class Session:
         self._deadline: asyncio.Timeout | None = None
         self._hurry = asyncio.Event()
         self._was_up = False
+        self._is_up = False
 
     @property
     def connected(self) -> bool:
@@ -127,10 +129,14 @@ class Session:
 
     async def run(self) -> None:
         """Attempt after attempt; returns when there is no point in another."""
-        owner, in_use = self._owner, 0
+        owner, in_use, pauses = self._owner, 0, back_off(RETRY_LOST)
         while True:
             await owner.online.wait()
+            self._is_up = False
             over = await self._attempt()
+            if self._is_up:
+                # What was up comes back soon; what never gets up is asked for less and less often.
+                pauses = back_off(RETRY_LOST)
             in_use = in_use + 1 if over is Over.IN_USE else 0
             hopeless = over is Over.IN_USE and (not self._was_up or in_use > IN_USE_TRIES)
             if over is Over.REFUSED or hopeless or not owner.reconnects:
@@ -138,7 +144,7 @@ class Session:
                 owner.callback_error("session_ended", {"streamId": self._stream_id, "reason": over.value})
                 return
             self._hurry.clear()
-            delay = {Over.LOST: RETRY_LOST, Over.IN_USE: RETRY_IN_USE}.get(over, RETRY_EMPTY)
+            delay = next(pauses) if over is Over.LOST else RETRY_IN_USE if over is Over.IN_USE else RETRY_EMPTY
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._hurry.wait()
@@ -214,7 +220,7 @@ class Session:
     def connection_state(self, state: str) -> None:
         """`PeerListener`."""
         if state == "connected":
-            self._was_up = True
+            self._was_up = self._is_up = True
             if self._deadline is not None and not self._deadline.expired():
                 self._deadline.reschedule(None)
         elif state in ("failed", "closed"):

@@ -7,6 +7,7 @@ Used by the adaptor. Faults come as the errors of `tui.errors`, each one line wi
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 import socket
@@ -44,6 +45,7 @@ PING_INTERVAL = 3.0
 
 _SCHEMES = "wss:// is usually port 5443, ws:// port 5080"
 
+LOOKS_PER_PING = 3
 SILENT_PINGS = 3
 """Pings without any answer after which the link is taken for dead."""
 
@@ -122,16 +124,18 @@ class Signaling:
         await self.aclose()
 
     async def _keep_alive(self) -> None:
-        while True:
-            await asyncio.sleep(PING_INTERVAL)
-            if time.monotonic() - self._heard > PING_INTERVAL * SILENT_PINGS:
+        for step in itertools.count(1):
+            # Looked at more often than pinged: a dead link is noticed within the time of its silent pings.
+            await asyncio.sleep(PING_INTERVAL / LOOKS_PER_PING)
+            if time.monotonic() - self._heard > PING_INTERVAL * (SILENT_PINGS - 1 / LOOKS_PER_PING):
                 self._fault = "the server does not answer any more"
                 self._connection.transport.abort()
                 return
-            try:
-                await self._connection.send(Ping().encode())
-            except ConnectionClosed:
-                return
+            if step % LOOKS_PER_PING == 0:
+                try:
+                    await self._connection.send(Ping().encode())
+                except ConnectionClosed:
+                    return
 
     def _close_reason(self) -> str:
         code, reason = self._connection.close_code, printable(self._connection.close_reason or "")
