@@ -18,14 +18,15 @@ from tests.waiting import own_threads, until
 from tui.core import link, session
 from tui.core.adaptor import WebRTCAdaptor
 from tui.core.messages import Broadcast
-from tui.core.refusals import IN_USE, NOBODY_YET, REFUSALS
+from tui.core.refusals import IN_USE, NOBODY_YET, PASSING, REFUSALS
+from tui.core.signaling import back_off
 from tui.errors import LostError, UnreachableError, UsageError
 from tui.media.generated import TestTone
 from tui.media.pictures import SolidColour
 from tui.server.signaling import RoomServer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from aiortc import MediaStreamTrack
 
@@ -563,6 +564,28 @@ async def test_nobody_yet_is_tried_again_for_as_long_as_it_takes(definition: str
         await alice.adaptor.get_subtracks("room1")
         await until(lambda: "getSubtracks" in commands)
         assert commands.count("play") == count
+
+
+@pytest.mark.parametrize("definition", sorted(PASSING))
+async def test_a_passing_error_is_asked_again_less_and_less_often(
+    definition: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every pause comes from one back-off, until a connection has been up."""
+    begun: list[float] = []
+    paused: list[float] = []
+
+    def pauses(first: float) -> Iterator[float]:
+        begun.append(first)
+        for pause in back_off(first):
+            paused.append(pause)
+            yield 0.0
+
+    monkeypatch.setattr(session, "back_off", pauses)
+    async with scripted(refusing(definition)) as (url, commands), client(url, audio=TestTone()) as alice:
+        await alice.adaptor.publish("alice")
+        await until(lambda: commands.count("publish") >= 5)
+    assert begun == [session.RETRY_LOST]
+    assert paused[3] > 3 * paused[0]
 
 
 BROKEN_SDP = ["", "hello", "v=0\r\n", "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=rtpmap:96 VP8/90000\r\n"]
