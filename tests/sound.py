@@ -11,20 +11,18 @@ import ctypes.util
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tests.waiting import block_until
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-DEADLINE = 30.0
-"""Seconds that a condition may take before a test gives up on it."""
 
 
 def missing() -> str:
@@ -35,14 +33,6 @@ def missing() -> str:
     if ctypes.util.find_library("portaudio") is None:
         return "the PortAudio library is not installed"
     return ""
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for a condition; fails the test when it does not come true."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited too long for {what}"
-        time.sleep(0.02)
 
 
 @dataclass
@@ -79,7 +69,7 @@ class SoundServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        until(self._answers, "the sound server")
+        block_until(self._answers, "the sound server")
 
     def _answers(self) -> bool:
         asked = subprocess.run(["pactl", "info"], env=self.environment, capture_output=True, check=False)

@@ -33,3 +33,11 @@ def own_threads() -> set[threading.Thread]:
 def named_tasks() -> list[str]:
     """The names of all tasks that were given one: aiortc's own come and go while it runs."""
     return sorted(task.get_name() for task in asyncio.all_tasks() if not task.get_name().startswith("Task-"))
+
+
+def block_until(condition: Callable[[], bool], what: str, timeout: float = 30.0) -> None:
+    """Wait without a loop; fails after ``timeout`` seconds."""
+    ends = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < ends, f"not within {timeout} s: {what}"
+        time.sleep(0.02)

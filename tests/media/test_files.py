@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from tests.waiting import block_until
 from tui.errors import DeviceError, ExitCode
 from tui.media.files import FileAudio, FileMedia, FileVideo
 
@@ -64,18 +64,11 @@ def opened() -> Iterator[Callable[..., FileMedia]]:
     for file in files:
         for track in tracks_of(file):
             track.stop()
-    until(lambda: not threads(), "the threads' end")
+    block_until(lambda: not threads(), "the threads' end")
 
 
 def threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "media file"]
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited too long for {what}"
-        time.sleep(0.005)
 
 
 def play(file: FileMedia, seconds: float) -> tuple[Samples, list[av.VideoFrame]]:
@@ -83,7 +76,7 @@ def play(file: FileMedia, seconds: float) -> tuple[Samples, list[av.VideoFrame]]
     sound: list[Samples] = []
     pictures: list[av.VideoFrame] = []
     for step in range(int(seconds * 50)):
-        until(lambda: all(track.ahead >= 0.02 for track in tracks_of(file)), "the decoder")
+        block_until(lambda: all(track.ahead >= 0.02 for track in tracks_of(file)), "the decoder")
         if file.audio is not None:
             sound.append(file.audio.samples(step * 960))
         if file.video is not None:
@@ -149,11 +142,11 @@ def test_what_waits_is_bounded(tmp_path: Path, opened: Callable[..., FileMedia])
     assert file.audio is not None
     assert file.video is not None
     sound, pictures = file.audio, file.video
-    until(lambda: sound.ahead >= 0.5 and pictures.ahead >= 0.5, "the decoder")
+    block_until(lambda: sound.ahead >= 0.5 and pictures.ahead >= 0.5, "the decoder")
     assert max(sound.ahead, pictures.ahead) < 4.2
     for step in range(100):
         sound.samples(step * 960)
-    until(lambda: sound.ahead >= 0.5 or pictures.ahead >= 4.0, "the decoder")
+    block_until(lambda: sound.ahead >= 0.5 or pictures.ahead >= 4.0, "the decoder")
     assert max(sound.ahead, pictures.ahead) < 4.2
 
 
@@ -202,7 +195,7 @@ def test_what_is_no_media_is_refused_by_name(name: str, content: bytes, tmp_path
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code is ExitCode.DEVICE
     assert caught.value.hint
-    until(lambda: not threads(), "the threads' end")
+    block_until(lambda: not threads(), "the threads' end")
 
 
 def test_a_missing_file_a_folder_and_a_url_are_refused_by_name(tmp_path: Path) -> None:
@@ -232,4 +225,4 @@ def test_the_thread_ends_with_the_last_track(tmp_path: Path, opened: Callable[..
     file.audio.stop()
     assert threads()
     file.video.stop()
-    until(lambda: not threads(), "the thread's end")
+    block_until(lambda: not threads(), "the thread's end")

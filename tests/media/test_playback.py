@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.waiting import until
 from tui.errors import DeviceError
 from tui.media import playback as playback_module
 from tui.media import portaudio
@@ -17,7 +18,6 @@ from tui.media.mixer import Mixer
 from tui.media.playback import Playback
 from tui.media.tracks import stereo_frame
 
-from .conditions import until
 from .fake_sounddevice import FakeSoundDevice, install
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ async def test_without_the_library_the_mixer_still_runs(
     assert opened[0].name is None
     assert "libportaudio2" in opened[0].hint
     assert changes == [(None, opened[0].hint)]
-    await until(lambda: mixer.add("a").depth_ms < 300, "the null output")
+    await until(lambda: mixer.add("a").depth_ms < 300, what="the null output")
 
 
 async def test_without_the_python_package_it_is_the_same(
@@ -103,7 +103,7 @@ async def test_without_a_device_one_line_says_what_to_do(
     opened.append(await Playback.open(mixer))
     assert advice in opened[0].hint
     assert "\n" not in opened[0].hint
-    await until(lambda: mixer.add("a").depth_ms < 300, "the null output")
+    await until(lambda: mixer.add("a").depth_ms < 300, what="the null output")
 
 
 async def test_the_device_plays_the_mix_on_both_channels(fake: FakeSoundDevice, opened: list[Playback]) -> None:
@@ -164,13 +164,13 @@ async def test_a_lost_device_is_replaced_and_taken_back(fake: FakeSoundDevice, o
     opened.append(await Playback.open(mixer, on_change=changes))
     fake.devices.clear()
     fake.streams[0].active = False
-    await until(lambda: opened[0].name is None, "the loss")
-    await until(lambda: fake.streams[0].closed, "the old stream's end")
+    await until(lambda: opened[0].name is None, what="the loss")
+    await until(lambda: fake.streams[0].closed, what="the old stream's end")
     say(mixer)
-    await until(lambda: mixer.add("a").depth_ms < 300, "the null output")
-    await until(lambda: fake.starts >= 3, "some tries")
+    await until(lambda: mixer.add("a").depth_ms < 300, what="the null output")
+    await until(lambda: fake.starts >= 3, what="some tries")
     fake.plug("Headset")
-    await until(lambda: opened[0].name == "Headset", "the return")
+    await until(lambda: opened[0].name == "Headset", what="the return")
     assert [name for name, hint in changes] == ["Speakers", None, "Headset"]
     say(mixer)
     assert np.concatenate([fake.streams[-1].play(480) for _ in range(10)]).any()
@@ -191,7 +191,7 @@ async def test_a_hung_server_is_seen_by_its_silence(
     opened.append(await Playback.open(Mixer()))
     fake.devices.clear()
     assert fake.streams[0].active
-    await until(lambda: opened[0].name is None, "the loss")
+    await until(lambda: opened[0].name is None, what="the loss")
 
 
 async def test_portaudio_that_does_not_start_again_is_tried_again(
@@ -199,10 +199,10 @@ async def test_portaudio_that_does_not_start_again_is_tried_again(
 ) -> None:
     opened.append(await Playback.open(Mixer()))
     fake.fails_to_start = True
-    await until(lambda: fake._initialized == 0, "a failure")
+    await until(lambda: fake._initialized == 0, what="a failure")
     fake.plug("Speakers")
     fake.fails_to_start = False
-    await until(lambda: opened[0].name == "Speakers", "the device")
+    await until(lambda: opened[0].name == "Speakers", what="the device")
 
 
 async def test_a_failing_mix_is_silence_not_a_dead_device(
@@ -226,7 +226,7 @@ async def test_closing_while_opening_gives_the_device_back(fake: FakeSoundDevice
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
-    await until(lambda: all(stream.closed for stream in fake.streams) and bool(fake.streams), "the stream's end")
+    await until(lambda: all(stream.closed for stream in fake.streams) and bool(fake.streams), what="the stream's end")
 
 
 async def test_closing_gives_the_device_back(fake: FakeSoundDevice) -> None:

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
+from tests.waiting import until
 from tui.media.board import LOCAL, Board
 from tui.media.cells import CellGrid, Depth, Glyphs, Look, Size
 from tui.media.mixer import Mixer
 from tui.media.reception import Reception
 from tui.media.tracks import stereo_frame
-
-from .conditions import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -87,28 +86,28 @@ async def test_sound_reaches_the_mix_and_its_level_the_board(room: Room) -> None
         track.frames.put_nowait(sound())
     voice = room.mixer.voice("a")
     assert voice is not None
-    await until(lambda: voice.depth_ms == pytest.approx(200), "sound")
-    await until(lambda: room.board.level("a") > 0.5, "the level")
+    await until(lambda: voice.depth_ms == pytest.approx(200), what="sound")
+    await until(lambda: room.board.level("a") > 0.5, what="the level")
     out = np.empty(4800, dtype=np.float32)
     room.mixer.mix(out)
     assert np.abs(out).max() == pytest.approx(0.5, rel=0.02)
-    await until(lambda: room.board.level("a") == 0.0, "the level's decay")
+    await until(lambda: room.board.level("a") == 0.0, what="the level's decay")
 
 
 async def test_pictures_are_shown_only_while_somebody_looks(room: Room) -> None:
     track = room.add("v", "video")
     track.frames.put_nowait(colour((255, 0, 0)))
-    await until(track.frames.empty, "the reader")
+    await until(track.frames.empty, what="the reader")
     assert room.board.picture("v") is None
     room.board.want({"v": SIZE})
     track.frames.put_nowait(colour((0, 255, 0)))
-    await until(lambda: hue(room.board.picture("v")) == "green", "the picture")
+    await until(lambda: hue(room.board.picture("v")) == "green", what="the picture")
     picture = room.board.picture("v")
     assert picture is not None
     assert picture.glyphs.shape == (9, 32)
     room.board.want({"v": Size(16, 5)})
     track.frames.put_nowait(colour((0, 0, 255)))
-    await until(lambda: hue_of_small(room.board.picture("v")) == "blue", "the smaller picture")
+    await until(lambda: hue_of_small(room.board.picture("v")) == "blue", what="the smaller picture")
 
 
 def hue_of_small(picture: CellGrid | None) -> str:
@@ -132,7 +131,7 @@ async def test_the_newest_picture_wins_and_is_never_left_out(room: Room, monkeyp
     for _ in range(20):
         track.frames.put_nowait(colour((255, 0, 0)))
     track.frames.put_nowait(colour((0, 0, 255)))
-    await until(lambda: hue(room.board.picture("v")) == "blue", "the newest picture")
+    await until(lambda: hue(room.board.picture("v")) == "blue", what="the newest picture")
     assert [hue(picture) for picture in shown] == ["red", "blue"]
 
 
@@ -141,7 +140,7 @@ async def test_tracks_are_drained_even_unseen(room: Room) -> None:
     for track in tracks:
         for _ in range(50):
             track.frames.put_nowait(colour((9, 9, 9), 64, 36))
-    await until(lambda: all(track.frames.empty() for track in tracks), "the readers")
+    await until(lambda: all(track.frames.empty() for track in tracks), what="the readers")
 
 
 async def test_a_picture_too_large_is_refused_once_and_the_next_shown(
@@ -151,30 +150,30 @@ async def test_a_picture_too_large_is_refused_once_and_the_next_shown(
     track = room.add("v", "video")
     for _ in range(3):
         track.frames.put_nowait(av.VideoFrame(4098, 2304, "yuv420p"))
-        await until(track.frames.empty, "the reader")
+        await until(track.frames.empty, what="the reader")
         await asyncio.sleep(0.002)
     assert room.board.picture("v") is None
     track.frames.put_nowait(colour((0, 255, 0)))
-    await until(lambda: hue(room.board.picture("v")) == "green", "the picture")
+    await until(lambda: hue(room.board.picture("v")) == "green", what="the picture")
     assert [record.getMessage() for record in caplog.records] == ["video track v: picture of 4098x2304 refused"]
 
 
 async def test_a_track_that_fails_harms_no_other_and_is_named(room: Room, caplog: pytest.LogCaptureFixture) -> None:
     bad, good = room.add("bad\x1b", "audio"), room.add("good", "audio")
     bad.frames.put_nowait(RuntimeError("decoder"))
-    await until(lambda: bool(caplog.records), "the complaint")
+    await until(lambda: bool(caplog.records), what="the complaint")
     assert "bad\N{REPLACEMENT CHARACTER}" in caplog.text
     assert "\x1b" not in caplog.records[0].getMessage()
     good.frames.put_nowait(sound())
     voice = room.mixer.voice("good")
     assert voice is not None
-    await until(lambda: voice.depth_ms > 0, "the other voice")
+    await until(lambda: voice.depth_ms > 0, what="the other voice")
 
 
 async def test_a_track_may_end_by_itself(room: Room, caplog: pytest.LogCaptureFixture) -> None:
     track = room.add("a", "audio")
     track.frames.put_nowait(None)
-    await until(track.frames.empty, "the end")
+    await until(track.frames.empty, what="the end")
     room.reception.remove("a")
     room.reception.remove("a")
     assert room.mixer.voice("a") is None
@@ -186,7 +185,7 @@ async def test_removing_forgets_voice_level_and_picture(room: Room) -> None:
     room.add("a", "audio").frames.put_nowait(sound())
     video = room.add("v", "video")
     video.frames.put_nowait(colour((255, 0, 0)))
-    await until(lambda: room.board.picture("v") is not None and room.board.level("a") > 0, "both")
+    await until(lambda: room.board.picture("v") is not None and room.board.level("a") > 0, what="both")
     video.frames.put_nowait(colour((0, 255, 0)))
     for key in ("a", "v"):
         room.reception.remove(key)
@@ -203,7 +202,7 @@ async def test_a_key_may_come_back_with_another_track(room: Room) -> None:
     await asyncio.sleep(0)
     first.frames.put_nowait(colour((255, 0, 0)))
     second.frames.put_nowait(colour((0, 255, 0)))
-    await until(lambda: hue(room.board.picture("v")) == "green", "the picture")
+    await until(lambda: hue(room.board.picture("v")) == "green", what="the picture")
     assert not first.frames.empty()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.waiting import until
 from tui.config import JoinOptions
 from tui.errors import DeviceError
 from tui.media import capture, portaudio
@@ -21,7 +22,6 @@ from tui.media.sources import (
     open_sources,
 )
 
-from .conditions import until
 from .fake_sounddevice import FakeSoundDevice, install
 from .test_files import write_media
 
@@ -107,7 +107,7 @@ async def test_a_named_device_that_is_not_there_is_an_error(fake: FakeSoundDevic
         await open_sources(JoinOptions(camera="/dev/nowhere"))
     # The microphone, open by then, is given back.
     assert len(fake.streams) == 1
-    await until(lambda: fake.streams[0].closed, "the microphone's end")
+    await until(lambda: fake.streams[0].closed, what="the microphone's end")
 
 
 async def test_the_microphone_sends_what_it_hears(fake: FakeSoundDevice) -> None:
@@ -123,7 +123,7 @@ async def test_the_microphone_sends_what_it_hears(fake: FakeSoundDevice) -> None
     sent = np.concatenate([sources.audio.samples(start) for start in range(0, 9600, 960)])
     assert np.allclose(sent[240:], heard[240:], atol=1e-6)
     stop(sources)
-    await until(lambda: fake.streams[0].closed, "the microphone's end")
+    await until(lambda: fake.streams[0].closed, what="the microphone's end")
 
 
 async def test_a_muted_microphone_is_listened_to_but_not_sent(fake: FakeSoundDevice) -> None:
@@ -171,16 +171,16 @@ async def test_a_lost_microphone_comes_back(fake: FakeSoundDevice) -> None:
     fake.devices.clear()
     fake.streams[0].active = False
     assert not microphone.samples(0).any()
-    await until(lambda: fake.streams[0].closed and fake.starts > 1, "some tries")
+    await until(lambda: fake.streams[0].closed and fake.starts > 1, what="some tries")
     fake.plug("Webcam", inputs=1, outputs=0)
-    await until(lambda: len(fake.streams) == 2 and fake.streams[1].active, "the return")
+    await until(lambda: len(fake.streams) == 2 and fake.streams[1].active, what="the return")
     for _ in range(5):
         fake.streams[1].record(np.full(960, 0.5, dtype=np.float32))
     microphone.samples(0)
     assert microphone.samples(960).any()
     assert not microphone.enabled
     microphone.stop()
-    await until(lambda: fake.streams[1].closed, "the microphone's end")
+    await until(lambda: fake.streams[1].closed, what="the microphone's end")
 
 
 async def test_stopping_while_lost_ends_the_search(fake: FakeSoundDevice) -> None:
@@ -192,7 +192,7 @@ async def test_stopping_while_lost_ends_the_search(fake: FakeSoundDevice) -> Non
     fake.streams[0].active = False
     microphone.samples(0)
     microphone.stop()
-    await until(lambda: not microphone._reopening, "the search's end")
+    await until(lambda: not microphone._reopening, what="the search's end")
     assert not portaudio._open
 
 
@@ -205,7 +205,7 @@ async def test_a_camera_is_scaled_and_given_back(
     monkeypatch.setattr(capture, "_WISHES", ({"bogus_option": "1"}, {}))
     camera = CameraVideo(str(path))
     camera.open()
-    await until(lambda: camera.picture(0.0).width == 640, "a picture")
+    await until(lambda: camera.picture(0.0).width == 640, what="a picture")
     picture = camera.picture(0.0)
     assert (picture.width, picture.height, picture.format.name) == (640, 360, "yuv420p")
     assert picture.to_ndarray(format="rgb24")[100, 100].max() > 180

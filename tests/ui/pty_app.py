@@ -9,13 +9,13 @@ import json
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 
 from tests.ui.scripted import ROOM, Script, joined
+from tests.waiting import block_until
 from tui.app import ConferenceApp
 from tui.config import JoinOptions
-from tui.core.events import Participant
+from tui.core.events import CallState, Participant
 from tui.errors import UsageError
 from tui.terminal import run_app, surface
 
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def _trouble(wishes: set[str], script: Script, app: ConferenceApp) -> None:
-    time.sleep(1)
+    block_until(lambda: app.view.state is CallState.JOINED, "the room")
     if "noise" in wishes:
         os.write(2, b"ALSA lib pcm.c: NOISE ON DESCRIPTOR TWO\n")
     if "crash" in wishes:

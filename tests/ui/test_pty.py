@@ -136,7 +136,6 @@ def test_a_defect_ends_in_one_line_that_names_the_log(
     start: Callable[..., Terminal], wish: str, tmp_path: Path
 ) -> None:
     terminal = start(wish)
-    terminal.shows("joined")
     assert terminal.exit_code() == 1
     below = terminal.written.rpartition("\x1b[?1049l")[2]
     assert "is broken" in below
