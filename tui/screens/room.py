@@ -91,7 +91,9 @@ class RoomScreen(Screen[None]):
             self._panel.view = view
             self._people.people = view.people
             self._grid.people = view.people
-            self._welcome.update(Content(_welcome(view)))
+            if not view.people:
+                # Every update costs a layout of the whole screen.
+                self._welcome.update(Content(_welcome(view)))
         if self._meter is not None:
             self._meter.resume() if view.microphone else self._meter.pause()
 

@@ -121,13 +121,14 @@ class VideoTile(Widget, can_focus=False):
             return self._caption(width)
         if self._picture is None:
             return self._words(y, width, height)
+        # Textual computes it anew at each use.
+        base = self.rich_style
         row = y - self._top(self._picture)
         if not 0 <= row < len(self._picture.glyphs):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, base)
         left = max(0, (width - self._picture.glyphs.shape[1]) // 2)
-        segments = picture_row(self._picture, row, self.rich_style)
-        strip = Strip([Segment(" " * left, self.rich_style), *segments])
-        return strip.adjust_cell_length(width, self.rich_style)
+        strip = Strip([Segment(" " * left, base), *picture_row(self._picture, row, base)])
+        return strip.adjust_cell_length(width, base)
 
     def _caption(self, width: int) -> Strip:
         person = self._person
