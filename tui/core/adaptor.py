@@ -60,8 +60,9 @@ class WebRTCAdaptor:
     ``closed``, ``newTrackAvailable`` with ``track``, ``trackId``, ``streamId`` and ``remoteTrack``,
     ``ice_connection_state_changed``, ``data_channel_opened``, ``data_received``, …); ``callback_error(error, obj)``
     every refusal. Three errors are ours, not the SDK's: ``connection_timeout`` (no media path, tried again),
-    ``session_ended`` (a stream is given up) and ``internal_error``. ``audio`` and ``video`` are published and stay the caller's. ``ice_servers`` replaces what the
-    server names; on loopback none is ever used. ``on_command`` sees each message that is sent.
+    ``session_ended`` (a stream is given up) and ``internal_error``. ``audio`` and ``video`` are published and stay the
+    caller's. ``ice_servers`` replaces what the server names; on loopback none is ever used. ``on_command`` sees each
+    message that is sent.
     """
 
     def __init__(
