@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.pseudo_terminal import PseudoTerminal
 from tui import __version__
+from tui.config import JoinOptions, remember
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -181,3 +183,26 @@ def test_closed_stdout_ends_it(start: Callable[..., Program]) -> None:
     assert program.process.stdout is not None
     program.process.stdout.close()
     assert program.process.wait(30) == 0
+
+
+@pytest.mark.pty
+def test_an_unreachable_server_is_named_on_the_screen_and_below_the_prompt() -> None:
+    with PseudoTerminal([sys.executable, "-m", "tui", "join", URL, "room1"]) as terminal:
+        terminal.shows("failed")
+        terminal.shows("127.0.0.1:9 cannot be reached: connection refused")
+        terminal.press("q")
+        assert terminal.exit_code() == 4
+        below = terminal.received.rpartition(b"\x1b[?1049l")[2]
+    assert b"antconf: 127.0.0.1:9 cannot be reached" in below
+    assert b"Traceback" not in below
+
+
+@pytest.mark.pty
+def test_join_asks_for_what_is_not_given_and_remembers_the_last_time() -> None:
+    remember(JoinOptions(url="ws://last.example.org/live/websocket", room="lastroom", name="Kim"))
+    with PseudoTerminal([sys.executable, "-m", "tui", "join"]) as terminal:
+        terminal.shows("Join a room")
+        for value in ("ws://last.example.org/live/websocket", "lastroom", "Kim"):
+            terminal.shows(value)
+        terminal.press("\x03")
+        assert terminal.exit_code() == 130
