@@ -52,11 +52,11 @@ def collect_tracks(connection: RTCPeerConnection) -> list[MediaStreamTrack]:
     return tracks
 
 
-def is_colour(frame: VideoFrame, colour: Colour) -> bool:
+def is_colour(frame: VideoFrame, colour: Colour, tolerance: int = 30) -> bool:
     """Whether the middle of the picture is of that colour, as far as a codec keeps it."""
     pixels = frame.to_ndarray(format="rgb24")
     middle = pixels[frame.height // 2, frame.width // 2].astype(int)
-    return bool(np.abs(middle - np.array(colour)).max() < 30)
+    return bool(np.abs(middle - np.array(colour)).max() < tolerance)
 
 
 async def shows(track: MediaStreamTrack, colour: Colour, frames: int = 60) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
+import re
+from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,22 +16,28 @@ from av import VideoFrame
 from websockets.asyncio.server import ServerConnection, serve
 
 from tests.core import wire
-from tests.core.peers import BLUE, RED, frequency, shows
+from tests.core.peers import BLUE, RED
+from tests.hearing import frequency
+from tests.seeing import shows
 from tests.waiting import own_threads, until
-from tui.core import link, session
+from tui.core import adaptor as adaptor_module
+from tui.core import link, protocol, session
 from tui.core.adaptor import WebRTCAdaptor
-from tui.core.messages import Broadcast
-from tui.core.refusals import IN_USE, NOBODY_YET, PASSING, REFUSALS
+from tui.core.auth import Credentials, Totp
+from tui.core.records import Broadcast
+from tui.core.refusals import IN_USE, MEANINGS, NOBODY_YET, PASSING, REFUSALS, Reaction
 from tui.core.signaling import back_off
-from tui.errors import LostError, UnreachableError, UsageError
-from tui.media.generated import TestTone
+from tui.errors import LostError, RefusedError, UnreachableError, UsageError
+from tui.media.generated import TestTone, VoiceAudio
 from tui.media.pictures import SolidColour
+from tui.server.options import Edition, Options
 from tui.server.signaling import RoomServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
-    from aiortc import MediaStreamTrack
+    from tui.core.peer import RemoteTrack
 
 TWO_SLOTS = wire.text("two_slots.sdp")
 
@@ -65,10 +74,11 @@ class Told:
     def names(self) -> list[str]:
         return [name for name, _ in self.calls]
 
-    def track(self, kind: str) -> MediaStreamTrack | None:
+    def track(self, kind: str) -> RemoteTrack | None:
         """The newest remote track of that kind that has not ended."""
-        tracks = [obj["track"] for obj in self.objects("newTrackAvailable")]
-        return next((track for track in reversed(tracks) if track.kind == kind and track.readyState == "live"), None)
+        tracks: list[RemoteTrack] = [obj["remoteTrack"] for obj in self.objects("newTrackAvailable")]
+        live = [track for track in tracks if track.kind == kind and track.track.readyState == "live"]
+        return live[-1] if live else None
 
     def data(self) -> list[Any]:
         """What came on data channels, but for the server's own events."""
@@ -116,7 +126,8 @@ async def publishing(server: RoomServer, stream_id: str = "alice", **options: An
     media = {"audio": TestTone(440), "video": SolidColour(RED)} | options
     async with client(server.url, **media) as made:
         await made.adaptor.publish(stream_id, stream_name=stream_id.title(), main_track="room1")
-        await made.told.callback_with("publish_started")
+        # A socket that was dropped leaves its place for the next one.
+        await until(lambda: {"publish_started", "session_restored"} & set(made.told.names))
         yield made
 
 
@@ -285,7 +296,7 @@ async def test_the_servers_records_are_asked_for(server: RoomServer) -> None:
         assert [Broadcast.read(entry) for entry in answer["subtrackList"]] == [
             Broadcast("alice", "Alice", "broadcasting", "room1", {"isMicMuted": True})
         ]
-        await bob.adaptor.get_subtracks_count("room1")
+        await bob.adaptor.get_subtrack_count("room1")
         assert (await bob.told.callback_with("subtrackCount"))["count"] == 1
 
         await bob.adaptor.play("room1")
@@ -345,7 +356,9 @@ async def test_an_id_in_use_is_given_up_at_the_first_try(server: RoomServer) -> 
     async with publishing(server), client(server.url, audio=TestTone()) as other:
         await other.adaptor.publish("alice", main_track="room1")
         assert (await other.told.refusal("streamIdInUse"))["streamId"] == "alice"
-        assert await other.told.refusal("session_ended") == {"streamId": "alice", "reason": "in use"}
+        ended = await other.told.refusal("session_ended")
+        assert (ended["streamId"], ended["reason"], ended["definition"]) == ("alice", "in use", "streamIdInUse")
+        assert isinstance(ended["cause"], RefusedError)
         async with client(server.url) as bob:
             await bob.adaptor.play("room1")
             await media_flows(bob.told)
@@ -357,12 +370,14 @@ async def test_a_dropped_socket_comes_back_with_media(server: RoomServer) -> Non
         await media_flows(bob.told)
         for dropped in (bob, alice):
             dropped.told.calls.clear()
-            bob.told.calls.clear()
             dropped.drop_socket()
             assert (await dropped.told.callback_with("closed"))["reason"]
             await dropped.told.callback_with("initialized")
             kind = "player" if dropped is bob else "publisher"
             assert await dropped.told.callback_with(f"reconnection_attempt_for_{kind}")
+            if dropped is alice:
+                # Whoever plays it keeps the tracks.
+                await alice.told.callback_with("session_restored")
             await media_flows(bob.told)
         assert bob.told.errors == []
         assert alice.told.errors == []
@@ -389,9 +404,11 @@ async def test_a_server_that_stops_and_comes_back() -> None:
 async def test_without_reconnecting_the_sessions_end(server: RoomServer) -> None:
     async with publishing(server, reconnect=False) as alice:
         alice.drop_socket()
-        assert await alice.told.refusal("session_ended") == {"streamId": "alice", "reason": "lost"}
+        ended = await alice.told.refusal("session_ended")
+        assert (ended["streamId"], ended["reason"], ended["definition"]) == ("alice", "lost", "")
+        assert isinstance(ended["cause"], LostError)
         await alice.adaptor.publish("alice", main_track="room1")
-        await alice.told.callback_with("publish_started", 2)
+        await alice.told.callback_with("session_restored")
 
 
 async def test_publishing_and_playing_again_at_once(server: RoomServer) -> None:
@@ -488,6 +505,23 @@ async def test_closing_while_it_opens_leaves_nothing_open() -> None:
     await until(lambda: asyncio.all_tasks() <= before)
 
 
+async def test_closing_is_done_although_nobody_waits_for_its_end() -> None:
+    """The server confirms no stop, and the user has no patience."""
+    before = asyncio.all_tasks()
+    async with scripted(lambda _: None) as (url, commands):
+        adaptor = WebRTCAdaptor(url, Told().callback)
+        await adaptor.play("room1")
+        await until(lambda: "play" in commands)
+        closing = asyncio.create_task(adaptor.aclose())
+        await until(lambda: "stop" in commands)
+        closing.cancel()
+        await asyncio.wait({closing})
+        assert not [task for task in asyncio.all_tasks() if task.get_name() == "signalling"]
+        with pytest.raises(LostError):
+            await adaptor.open()
+    await until(lambda: asyncio.all_tasks() <= before, what="tasks end")
+
+
 async def test_publishing_twice_at_the_same_time_is_publishing_once(server: RoomServer) -> None:
     async with client(server.url, audio=TestTone()) as alice:
         await asyncio.gather(*(alice.adaptor.publish("alice", main_track="room1") for _ in range(3)))
@@ -566,26 +600,75 @@ async def test_nobody_yet_is_tried_again_for_as_long_as_it_takes(definition: str
         assert commands.count("play") == count
 
 
-@pytest.mark.parametrize("definition", sorted(PASSING))
-async def test_a_passing_error_is_asked_again_less_and_less_often(
-    definition: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every pause comes from one back-off, until a connection has been up."""
-    begun: list[float] = []
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Every pause of a back-off takes no time; the list has how long they would have been."""
     paused: list[float] = []
 
     def pauses(first: float) -> Iterator[float]:
-        begun.append(first)
         for pause in back_off(first):
             paused.append(pause)
             yield 0.0
 
     monkeypatch.setattr(session, "back_off", pauses)
+    monkeypatch.setattr(session, "RETRY_BUSY", 0.02)
+    monkeypatch.setattr(session, "RETRY_IN_USE", 0.02)
+    return paused
+
+
+@pytest.mark.parametrize("definition", sorted(name for name in PASSING if MEANINGS[name].tries is None))
+async def test_a_passing_error_is_asked_again_less_and_less_often(definition: str, no_pauses: list[float]) -> None:
+    """Every pause comes from one back-off, until a connection has been up."""
     async with scripted(refusing(definition)) as (url, commands), client(url, audio=TestTone()) as alice:
         await alice.adaptor.publish("alice")
         await until(lambda: commands.count("publish") >= 5)
-    assert begun == [session.RETRY_LOST]
-    assert paused[3] > 3 * paused[0]
+    assert no_pauses[3] > 3 * no_pauses[0]
+
+
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize("definition", sorted(name for name, meaning in MEANINGS.items() if meaning.tries is not None))
+async def test_some_errors_are_asked_again_only_so_often(definition: str) -> None:
+    tries = MEANINGS[definition].tries
+    assert tries is not None
+    async with scripted(refusing(definition)) as (url, commands), client(url, audio=TestTone()) as alice:
+        await alice.adaptor.publish("alice")
+        ended = await alice.told.refusal("session_ended")
+        assert ended["definition"] == definition
+        assert isinstance(ended["cause"], RefusedError)
+        assert MEANINGS[definition].text in str(ended["cause"])
+        assert commands.count("publish") == tries + 1
+
+
+async def test_a_busy_server_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[float] = []
+
+    def reply(message: dict[str, Any]) -> dict[str, Any] | None:
+        if message["command"] == "publish":
+            begun.append(asyncio.get_running_loop().time())
+        return refusing("highResourceUsage")(message)
+
+    monkeypatch.setattr(session, "RETRY_BUSY", 1.5)
+    async with scripted(reply) as (url, _), client(url, audio=TestTone()) as alice:
+        await alice.adaptor.publish("alice")
+        await until(lambda: len(begun) == 2)
+    assert begun[1] - begun[0] >= 1.5
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    "definition", sorted(name for name, meaning in MEANINGS.items() if meaning.reaction is Reaction.REPORTED)
+)
+async def test_an_answer_to_a_query_concerns_no_session(definition: str) -> None:
+    async with (
+        scripted(refusing(definition, named=False)) as (url, commands),
+        client(url, audio=TestTone()) as alice,
+    ):
+        await alice.adaptor.publish("alice")
+        await alice.told.refusal(definition)
+        await alice.adaptor.get_subtracks("room1")
+        await until(lambda: "getSubtracks" in commands)
+        assert [error for error, _ in alice.told.errors] == [definition]
+        assert commands.count("publish") == 1
 
 
 BROKEN_SDP = ["", "hello", "v=0\r\n", "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=rtpmap:96 VP8/90000\r\n"]
@@ -631,6 +714,42 @@ async def test_a_server_that_never_answers_is_asked_again() -> None:
         assert await alice.told.callback_with("reconnection_attempt_for_publisher") == "alice"
         await until(lambda: commands.count("publish") >= 2)
         assert commands[:3] == ["publish", "stop", "publish"]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_room_that_is_played_again_leaves_out_what_was_published_since() -> None:
+    sent: list[dict[str, Any]] = []
+
+    def reply(message: dict[str, Any]) -> dict[str, Any] | None:
+        sent.append(message)
+        if message["command"] == "play":
+            return {"command": "error", "definition": "no_stream_exist", "streamId": "room1"}
+        return None
+
+    async with scripted(reply) as (url, _), client(url, audio=TestTone()) as alice:
+        await alice.adaptor.play("room1")
+        await alice.adaptor.publish("alice", main_track="room1")
+
+        def left_out() -> set[str]:
+            return {one["userPublishId"] for one in sent if one["command"] == "play"}
+
+        await until(lambda: left_out() == {"", "alice"})
+
+
+async def test_fields_that_cannot_be_used_do_not_end_the_socket() -> None:
+    async def talk(socket: ServerConnection) -> None:
+        bad = {"command": "takeCandidate", "streamId": "room1", "label": "0", "candidate": "x"}
+        for _ in range(50):
+            await socket.send(json.dumps(bad))
+        await socket.send(json.dumps({"command": "notification", "definition": "still_here"}))
+        await socket.wait_closed()
+
+    async with serve(talk, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with client(f"ws://127.0.0.1:{port}/live/websocket") as alice:
+            await alice.adaptor.open()
+            await alice.told.callback_with("still_here")
+            assert "closed" not in alice.told.names
 
 
 def offer(sdp: str) -> dict[str, Any]:
@@ -700,3 +819,476 @@ async def test_what_a_loopback_server_is_sent() -> None:
     assert play["command"] == "play"
     assert (play["room"], play["userPublishId"], play["trackList"]) == ("room1", "alice", [])
     assert "getIceServerConfig" not in commands
+
+
+# -- who comes back, and as whom ---------------------------------------------------------------------
+
+
+ACCEPTED = {"command": "start", "streamId": "alice"}
+
+
+def accepting_once_then(definition: str) -> Callable[[dict[str, Any]], dict[str, Any] | None]:
+    """The first publish is accepted, and never gets a media path; every other one is refused."""
+    published = 0
+
+    def reply(message: dict[str, Any]) -> dict[str, Any] | None:
+        nonlocal published
+        if message["command"] != "publish":
+            return None
+        published += 1
+        return ACCEPTED if published == 1 else refusing(definition)(message)
+
+    return reply
+
+
+@pytest.mark.usefixtures("quick")
+async def test_after_a_loss_an_id_in_use_is_our_former_self() -> None:
+    async with scripted(accepting_once_then("streamIdInUse")) as (url, commands), client(url) as alice:
+        await alice.adaptor.publish("alice")
+        ended = await alice.told.refusal("session_ended")
+        assert ended["definition"] == "streamIdInUse"
+        assert commands.count("publish") == 1 + session.IN_USE_TRIES + 1
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("credentials", "said"),
+    [
+        (Credentials("onetime"), "good for one entrance"),
+        (Credentials("", "sub1", "123456"), "code has expired"),
+        (Credentials("", "sub1", totp=Totp("ABCDEFGH", period=3600)), "code was refused"),
+        (Credentials(), "wants a token"),
+    ],
+)
+async def test_a_token_that_is_not_taken_again_is_one_clear_end(credentials: Credentials, said: str) -> None:
+    """No storm of retries, and what was wrong with it (hostile inputs, WS-24)."""
+    async with scripted(accepting_once_then("unauthorized_access")) as (url, commands), client(url) as alice:
+        await alice.adaptor.publish("alice", main_track="room1", credentials=credentials)
+        ended = await alice.told.refusal("session_ended")
+        assert said in str(ended["cause"])
+        assert ended["cause"].hint
+        assert ended["cause"].exit_code == 5
+        assert commands.count("publish") == 2
+        assert [error for error, _ in alice.told.errors][-2:] == ["unauthorized_access", "session_ended"]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_each_attempt_has_a_fresh_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[dict[str, Any]] = []
+    codes = iter(range(100_000, 999_999))
+    monkeypatch.setattr(Totp, "code", lambda *_: str(next(codes)))
+    credentials = Credentials("t", "sub1", totp=Totp("ABCDEFGH"))
+
+    def reply(message: dict[str, Any]) -> dict[str, Any] | None:
+        sent.append(message)
+        return refusing("not_initialized_yet" if message["command"] == "publish" else "no_stream_exist")(message)
+
+    async with scripted(reply) as (url, _), client(url, audio=TestTone()) as alice:
+        await alice.adaptor.publish("alice", main_track="room1", credentials=credentials)
+        await alice.adaptor.play("room1", credentials=credentials)
+        await until(lambda: min(sum(m["command"] == c for m in sent) for c in ("publish", "play")) >= 3)
+    begun = [message for message in sent if message["command"] in ("publish", "play")]
+    assert {(message["token"], message["subscriberId"]) for message in begun} == {("t", "sub1")}
+    assert len({message["subscriberCode"] for message in begun}) == len(begun)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_code_that_ran_out_on_its_way_is_followed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = iter(["111111", "222222", "222222", "222222"])
+    monkeypatch.setattr(Totp, "code", lambda *_: next(codes))
+
+    async with scripted(refusing("unauthorized_access")) as (url, commands), client(url) as alice:
+        await alice.adaptor.play("room1", credentials=Credentials("", "sub1", totp=Totp("ABCDEFGH")))
+        await alice.told.refusal("session_ended")
+        assert commands.count("play") == 2
+
+
+# -- answers that mean something else ----------------------------------------------------------------
+
+
+async def test_a_refused_query_about_a_live_stream_does_not_end_it(server: RoomServer) -> None:
+    async with publishing(server) as alice, publishing(server, "bob") as bob:
+        await alice.adaptor.play("room1")
+        await alice.told.callback_with("play_started")
+        for definition in (*NOBODY_YET, "already_playing", "already_publishing"):
+            for stream_id in ("alice", "room1"):
+                text = json.dumps({"command": "error", "definition": definition, "streamId": stream_id})
+                await alice.adaptor._link._receive(text)
+        await media_flows(alice.told)
+        assert "session_ended" not in [error for error, _ in alice.told.errors]
+        assert not [name for name in (*alice.told.names, *bob.told.names) if name.startswith("reconnection")]
+        assert len(alice.told.objects("publish_started")) == 1
+
+
+async def test_own_publishing_hurries_a_room_that_is_refused_at_the_same_moment() -> None:
+    """`publish_started` comes between the play and the answer that nobody is there."""
+    played = 0
+
+    async def talk(socket: ServerConnection) -> None:
+        nonlocal played
+        async for text in socket:
+            message = json.loads(text)
+            if message["command"] == "play":
+                played += 1
+                if played == 1:
+                    await socket.send(
+                        json.dumps({"command": "notification", "definition": "publish_started", "streamId": "alice"})
+                    )
+                await socket.send(json.dumps(refusing("no_stream_exist")(message)))
+
+    async with serve(talk, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/live/websocket"
+        async with client(url, audio=TestTone()) as alice:
+            await alice.adaptor.publish("alice", main_track="room1")
+            await alice.adaptor.play("room1")
+            async with asyncio.timeout(session.RETRY_EMPTY - 0.5):
+                await until(lambda: played == 2)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_the_community_edition_is_told_once_and_publishing_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Section 8: silence for queries, one error for what has no stream id, and no room ever."""
+
+    def reply(message: dict[str, Any]) -> dict[str, Any] | None:
+        match message["command"]:
+            case "publish":
+                return {"command": "notification", "definition": "publish_started", "streamId": message["streamId"]}
+            case "play":
+                return refusing("no_stream_exist")(message)
+            case "getIceServerConfig":
+                return {"command": "error", "definition": "noStreamNameSpecified"}
+        return None
+
+    monkeypatch.setattr(session, "CONNECT_TIMEOUT", 30.0)
+    async with scripted(reply) as (url, commands), client(url, audio=TestTone()) as alice:
+        await alice.adaptor.publish("alice", main_track="room1")
+        await alice.told.callback_with("publish_started")
+        await alice.adaptor.play("room1")
+        told = await alice.told.refusal("community_edition")
+        assert told["streamId"] == "room1"
+        assert "Community Edition" in told["message"]
+        played = commands.count("play")
+        await alice.adaptor.get_subtracks("room1")
+        await until(lambda: commands[-1] == "getSubtracks")
+        assert played == commands.count("play") == protocol.COMMUNITY_SURE
+        assert {error for error, _ in alice.told.errors} == {"no_stream_exist", "community_edition"}
+        assert set(alice.adaptor._link.sessions) == {"alice", "room1"}
+
+
+@pytest.mark.usefixtures("quick")
+async def test_the_community_edition_of_the_local_server_is_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "CONNECT_TIMEOUT", 12.0)
+    options = Options(edition=Edition.COMMUNITY)
+    async with RoomServer(options=options) as server, publishing(server) as alice:
+        await alice.adaptor.play("room1")
+        assert (await alice.told.refusal("community_edition"))["streamId"] == "room1"
+        assert alice.adaptor.ice_connection_state("alice") == "completed"
+
+
+async def test_a_server_that_renegotiates_without_end_is_named_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "OFFER_BURST", 2)
+    answers = 0
+
+    async def talk(socket: ServerConnection) -> None:
+        nonlocal answers
+        async for text in socket:
+            if json.loads(text)["command"] in ("play", "takeConfiguration"):
+                answers += 1
+                for _ in range(20):
+                    await socket.send(json.dumps(offer(TWO_SLOTS)))
+
+    async with serve(talk, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/live/websocket"
+        async with client(url) as alice:
+            await alice.adaptor.play("room1")
+            told = await alice.told.refusal("signalling_flood")
+            assert told["streamId"] == "room1"
+            assert told["message"]
+            before = answers
+            await until(lambda: answers >= before + 2)
+            assert [error for error, _ in alice.told.errors] == ["signalling_flood"]
+            assert "closed" not in alice.told.names
+
+
+async def test_when_the_server_is_given_up_no_session_is_left(
+    server: RoomServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "SOCKET_TRIES", 1)
+    monkeypatch.setattr(link, "back_off", lambda: iter([0.01]))
+    async with publishing(server) as alice:
+        await alice.adaptor.play("room1")
+        alice.adaptor.enable_stats("alice")
+        await server.aclose()
+        await alice.told.refusal("WebSocketNotConnected")
+        assert alice.adaptor._link.sessions == {}
+        assert alice.adaptor._link._watched == {}
+        assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("session")]
+
+
+@pytest.mark.parametrize(("code", "reason"), [(1008, ""), (1000, "Unauthorized"), (4001, "token expired")])
+async def test_a_server_that_closes_because_of_who_we_are_is_not_tried_again(code: int, reason: str) -> None:
+    connected = 0
+
+    async def talk(socket: ServerConnection) -> None:
+        nonlocal connected
+        connected += 1
+        async for _ in socket:
+            await socket.close(code, reason)
+
+    async with serve(talk, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/live/websocket"
+        async with client(url) as alice:
+            await alice.adaptor.play("room1")
+            failure = await alice.told.refusal("WebSocketNotConnected")
+            assert isinstance(failure["cause"], RefusedError)
+            assert failure["cause"].exit_code == 5
+            assert connected == 1
+            assert alice.adaptor._link.sessions == {}
+
+
+# -- every method and every message ------------------------------------------------------------------
+
+
+def documented() -> dict[str, str]:
+    """The table of the module: what each method of the SDK is here."""
+    table = (adaptor_module.__doc__ or "").split("\n====")[2]
+    rows = [line.split(maxsplit=1) for line in table.splitlines() if line and not line.startswith("=")]
+    return dict(rows)
+
+
+def browser_only() -> set[str]:
+    text = (adaptor_module.__doc__ or "").partition("Without meaning outside a browser")[2].partition("\n\n")[0]
+    return set(re.findall(r"\b[a-z]+[A-Z]\w*|\bregister\b", text))
+
+
+# What is public in JavaScript only because nothing is private there.
+INNER = {
+    "constructor",
+    "initPlugins",
+    "notifyEventListeners",
+    "notifyErrorEventListeners",
+    "sendPublishCommand",
+    "reconnectIfRequired",
+    "tryAgain",
+    "onTrack",
+    "iceCandidateReceived",
+    "sanitizeHTML",
+    "initDataChannel",
+    "initPeerConnection",
+    "oniceconnectionstatechangeCallback",
+    "closePeerConnection",
+    "gotDescription",
+    "takeConfiguration",
+    "takeCandidate",
+    "addIceCandidate",
+    "startPublishing",
+    "parseStats",
+    "checkWebSocketConnection",
+    "websocketCallback",
+}
+
+
+def snake_case(name: str) -> str:
+    return re.sub(r"(?=[A-Z])", "_", name).lower()
+
+
+def test_the_table_names_the_methods_that_there_are() -> None:
+    table = documented()
+    methods = {
+        name for name, member in inspect.getmembers(WebRTCAdaptor, inspect.isfunction) if not name.startswith("_")
+    }
+    named = {javascript: here for javascript, here in table.items() if here.isidentifier()}
+    assert set(named.values()) <= methods
+    for javascript, here in named.items():
+        assert here == snake_case(javascript) or javascript in ("initialize", "closeWebSocket")
+    assert methods - set(named.values()) == {"own_level"}
+    assert not browser_only() & set(table)
+
+
+@pytest.mark.interop
+def test_the_table_misses_no_method_of_the_official_sdk(official_sdk: Path) -> None:
+    (source,) = official_sdk.glob("webrtc_adaptor-*.js")
+    text = source.read_text().partition("\nclass WebRTCAdaptor {")[2]
+    methods = set(re.findall(r"^  (?:static )?(\w+)\([^\n]*\) {$", text, re.MULTILINE))
+    assert len(methods) > 80
+    assert methods - INNER - {"playStream"} <= set(documented()) | browser_only()
+    assert browser_only() <= methods
+
+
+SDK_CALLS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "get_ice_server_config": ("get_ice_server_configuration", ()),
+    "get_broadcast_object": ("get_broadcast_object", ("room1",)),
+    "get_subtracks": ("get_subtracks", ("room1", 0, 15, "host")),
+    "get_subtracks_count": ("get_subtrack_count", ("room1",)),
+    "get_video_track_assignments": ("request_video_track_assignments", ("room1",)),
+    "update_stream_meta_data": ("update_stream_meta_data", ("alice", '{"isMicMuted":true}')),
+    "peer_message": ("peer_message", ("x", "d", "...")),
+    "get_track_list": ("get_tracks", ("room1", "t")),
+    "get_stream_info": ("get_stream_info", ("alice",)),
+    "get_room_info": ("get_room_info", ("room1", "alice")),
+    "get_subscriber_count": ("get_subscriber_count", ("room1",)),
+    "get_subscribers": ("get_subscriber_list", ("room1", 10, 20)),
+    "get_debug_info": ("get_debug_info", ("alice",)),
+    "enable_track": ("enable_track", ("room1", "bob", False)),
+    "toggle_video": ("toggle_video", ("room1", "bob", True)),
+    "toggle_audio": ("toggle_audio", ("room1", "bob", False)),
+    "force_stream_quality": ("force_stream_quality", ("room1", 360, "bob")),
+    "set_max_video_track_count": ("set_max_video_track_count", ("alice", 4)),
+    "update_video_track_assignments": ("update_video_track_assignments", ("room1", 4, 2)),
+    "assign_video_track": ("assign_video_track", ("videoTrack0", "bob", True)),
+    "register_push_notification_token": ("register_push_notification_token", ("u", "jwt", "device", "fcm")),
+    "send_push_notification": ("send_push_notification", ("u", "jwt", {"title": "Call"}, ("v", "w"))),
+    "send_push_notification_to_topic": ("send_push_notification_to_topic", ("u", "jwt", {"title": "Call"}, "room1")),
+    "join_room": ("join_room", ("room1", "alice", "multitrack", "Alice", "", "{}")),
+    "leave_from_room": ("leave_from_room", ("room1", "alice")),
+    "join": ("join", ("alice",)),
+    "leave": ("leave", ("alice",)),
+}
+"""Which method sends the message of which fixture."""
+
+
+async def test_each_method_sends_the_message_of_the_reference() -> None:
+    sent: list[dict[str, Any]] = []
+    async with scripted(sent.append) as (url, _), client(url) as alice:
+        await alice.adaptor.open()
+        for method, arguments in SDK_CALLS.values():
+            await getattr(alice.adaptor, method)(*arguments)
+        await until(lambda: len(sent) == len(SDK_CALLS))
+    for name, got in zip(SDK_CALLS, sent, strict=True):
+        expected = {key: value for key, value in wire.message(name).items() if value is not None}
+        assert {key: got.get(key) for key in expected} == expected, name
+        assert all(value in ("", [], 0, False) for key, value in got.items() if key not in expected), name
+
+
+async def test_nothing_is_sent_before_the_socket_is_open() -> None:
+    async with scripted(lambda _: None) as (url, commands), client(url) as alice:
+        for method, arguments in SDK_CALLS.values():
+            await getattr(alice.adaptor, method)(*arguments)
+        await alice.adaptor.open()
+        await alice.adaptor.get_debug_info("alice")
+        await until(lambda: bool(commands))
+        assert commands == ["getDebugInfo"]
+
+
+async def test_options_of_playing_reach_the_server() -> None:
+    sent: list[dict[str, Any]] = []
+    async with scripted(sent.append) as (url, _), client(url) as alice:
+        await alice.adaptor.play(
+            "room1",
+            "t",
+            "room1",
+            ["bob"],
+            "sub1",
+            "123456",
+            "me",
+            "host",
+            subscriber_name="Alice",
+            disable_tracks_by_default=True,
+        )
+        await until(lambda: bool(sent))
+    assert sent[0] == {
+        "command": "play",
+        "streamId": "room1",
+        "token": "t",
+        "room": "room1",
+        "trackList": ["bob"],
+        "subscriberId": "sub1",
+        "subscriberCode": "123456",
+        "viewerInfo": "me",
+        "role": "host",
+        "userPublishId": "",
+        "subscriberName": "Alice",
+        "disableTracksByDefault": True,
+    }
+
+
+async def test_the_states_of_a_connection(server: RoomServer) -> None:
+    async with publishing(server) as alice:
+        await until(lambda: alice.adaptor.ice_connection_state("alice") == "completed")
+        assert alice.adaptor.signalling_state("alice") == "stable"
+        await alice.adaptor.stop("alice")
+        assert alice.adaptor.signalling_state("alice") is None
+        assert alice.adaptor.ice_connection_state("alice") is None
+
+
+async def test_own_media_are_switched_off_and_on(server: RoomServer) -> None:
+    audio, video = TestTone(440), SolidColour(RED)
+    async with publishing(server, audio=audio, video=video) as alice:
+        alice.adaptor.mute_local_mic()
+        alice.adaptor.turn_off_local_camera()
+        assert (audio.enabled, video.enabled) == (False, False)
+        await until(lambda: alice.adaptor.own_level("alice") == 127)
+        alice.adaptor.unmute_local_mic()
+        alice.adaptor.turn_on_local_camera()
+        assert (audio.enabled, video.enabled) == (True, True)
+    async with client(server.url) as nobody:
+        nobody.adaptor.mute_local_mic()
+        nobody.adaptor.turn_on_local_camera()
+
+
+async def test_who_talks_while_muted_is_told(server: RoomServer) -> None:
+    async with publishing(server, audio=VoiceAudio(120.0, lambda _: True)) as alice:
+        alice.adaptor.mute_local_mic()
+        await alice.told.callback_with("speaking_but_muted")
+
+
+async def test_the_audio_level_goes_by_data_channel(server: RoomServer) -> None:
+    async with publishing(server) as alice, client(server.url) as bob:
+        await bob.adaptor.play("room1")
+        await bob.told.callback_with("data_channel_opened")
+        await alice.told.callback_with("data_channel_opened")
+        assert alice.adaptor.update_audio_level("alice", 30)
+
+        def levels() -> list[Any]:
+            said = [
+                json.loads(obj["data"]) for obj in bob.told.objects("data_received") if "AUDIO_LEVEL" in obj["data"]
+            ]
+            return [event for event in said if event.get("audioLevel") == 30]
+
+        assert (await until(levels))[0] == {"streamId": "alice", "eventType": "UPDATE_AUDIO_LEVEL", "audioLevel": 30}
+
+
+BROKEN_VALUES: list[Any] = [
+    *(None, 7, -1.5, True, "", "\ud800\x00\x1b[2J", "x" * 5000),
+    *([], {}, [None], {"": [{}]}),
+]
+
+
+def mutants(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A message with one field broken in every way that a server might think of."""
+    yield value
+    yield dict(reversed(value.items()))
+    yield value | {"future": {"a": [1]}, "raw": None, "linkSession": None, "subscriberId": None}
+    for key in value:
+        yield {name: kept for name, kept in value.items() if name != key}
+        if key != "command":
+            for bad in BROKEN_VALUES:
+                yield value | {key: bad}
+            yield value | {key: json.dumps(value[key])}
+            yield value | {key: [value[key]]}
+
+
+async def test_no_message_however_broken_does_any_harm(server: RoomServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every fixture with every field missing, null, of a wrong type, doubled, reversed or encoded twice."""
+    monkeypatch.setattr(link, "BAD_MESSAGES", 1 << 20)
+    monkeypatch.setattr(session, "RETRY_EMPTY", 0.02)
+    async with client(server.url, audio=TestTone()) as alice, publishing(server, "carol"):
+        alice.adaptor._link._bad = deque(maxlen=1)
+        await alice.adaptor.publish("alice", main_track="room1")
+        await alice.adaptor.play("room1")
+        told = 0
+        for name in wire.names():
+            if name == "notification_server_will_stop":
+                continue
+            for mutant in mutants(wire.message(name)):
+                if mutant.get("definition") != "server_will_stop":
+                    await alice.adaptor._link._receive(json.dumps(mutant))
+            await asyncio.sleep(0)
+            told = len(alice.told.calls) + len(alice.told.errors)
+        assert told > 500
+        assert "internal_error" not in [error for error, _ in alice.told.errors]
+        await alice.adaptor.stop("alice")
+        await alice.adaptor.stop("room1")
+        await alice.adaptor.play("room1")
+        alice.told.calls.clear()
+        await media_flows(alice.told)

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
-from aiortc import AudioStreamTrack
+from aiortc import AudioStreamTrack, VideoStreamTrack
 
 from tests.waiting import until
+from tui.core import attendance, talkers
 from tui.core import conference as module
-from tui.core.conference import PAGE, Conference
+from tui.core.adaptor import WebRTCAdaptor
+from tui.core.attendance import PAGE
+from tui.core.commands import GetSubtracks, Ping, Publish
+from tui.core.conference import Conference
 from tui.core.events import (
+    Announced,
     Callback,
     CallState,
     CallStateChanged,
+    ChatMessage,
     Direction,
     Event,
     LocalMediaChanged,
+    ModeratorRequest,
+    Notice,
+    OnRequest,
+    Participant,
     RosterChanged,
     TrackAdded,
     TrackRemoved,
+    Wish,
 )
-from tui.core.messages import GetSubtracks, Ping, Publish
 from tui.core.peer import RemoteTrack
+from tui.core.refusals import refusal
 from tui.core.sdp import TrackLine
 from tui.errors import ExitCode, LostError, RefusedError, UnreachableError
 from tui.media.generated import Silence
@@ -32,6 +43,8 @@ from tui.media.pictures import Black
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+E = TypeVar("E", bound=Event)
 
 
 class Adaptor:
@@ -46,6 +59,7 @@ class Adaptor:
         self.refuse = callback_error
         self.commands: list[tuple[Any, ...]] = []
         self.level = 127
+        self.open_channels = {"alice", "room1"}
         self.closed = False
         Adaptor.made.append(self)
 
@@ -53,33 +67,45 @@ class Adaptor:
         await Adaptor.opening()
 
     async def aclose(self) -> None:
+        self.commands.append(("aclose",))
         await Adaptor.closing()
         self.closed = True
 
     async def publish(self, stream_id: str, *_: Any, meta_data: str, **__: Any) -> None:
         self.commands.append(("publish", stream_id, json.loads(meta_data)))
 
-    async def play(self, stream_id: str, *_: Any) -> None:
+    async def play(self, stream_id: str, *_: Any, **options: Any) -> None:
+        self.options = options
         self.commands.append(("play", stream_id))
-
-    async def get_subtracks(self, stream_id: str, offset: int, size: int) -> None:
-        self.commands.append(("get_subtracks", stream_id, offset, size))
-
-    async def request_video_track_assignments(self, stream_id: str) -> None:
-        self.commands.append(("assignments", stream_id))
 
     async def update_stream_meta_data(self, stream_id: str, meta_data: str) -> None:
         self.commands.append(("meta", stream_id, json.loads(meta_data)))
 
     def send_data(self, stream_id: str, data: str) -> bool:
+        if stream_id not in self.open_channels:
+            return False
         self.commands.append(("data", stream_id, json.loads(data)))
         return True
 
     def own_level(self, _: str) -> int:
         return self.level
 
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[None]]:
+        """Every other command is noted by its name."""
+        assert name in dir(WebRTCAdaptor), name
+
+        async def command(*arguments: Any, **named: Any) -> None:
+            self.commands.append((name, *arguments, *named.values()))
+
+        return command
+
     def sent(self, name: str) -> list[tuple[Any, ...]]:
         return [command[1:] for command in self.commands if command[0] == name]
+
+    @property
+    def data(self) -> list[tuple[str, Any]]:
+        """What was sent on which data channel."""
+        return [(way, event) for way, event in self.sent("data")]
 
 
 async def _at_once() -> None:
@@ -100,8 +126,9 @@ class Room:
     def __init__(self, **options: Any) -> None:
         self.events: list[Event] = []
         media = {} if options.get("play_only") else {"audio": Silence(), "video": Black()}
+        stream_id = options.pop("stream_id", "alice")
         self.conference = Conference(
-            "ws://localhost/live/websocket", "room1", "alice", self.events.append, **(media | options)
+            "ws://localhost/live/websocket", "room1", stream_id, self.events.append, **(media | options)
         )
 
     @property
@@ -131,6 +158,17 @@ class Room:
 
     def list_people(self, *entries: object) -> None:
         self.adaptor.say("subtrackList", {"streamId": "room1", "subtrackList": list(entries)})
+
+    def hear(self, event: object, way: str = "room1") -> None:
+        """A data-channel message arrives."""
+        data = event if isinstance(event, str | bytes) else json.dumps(event)
+        self.adaptor.say("data_received", {"streamId": way, "data": data})
+
+    def told(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def person(self, stream_id: str) -> Participant:
+        return next(one for one in self.conference.participants if one.stream_id == stream_id)
 
     async def join(self) -> None:
         before = len(Adaptor.made)
@@ -169,7 +207,7 @@ async def test_joining_and_leaving() -> None:
     assert room.states == [CallState.CONNECTING, CallState.JOINED, CallState.LEAVING, CallState.IDLE]
     assert room.adaptor.closed
     assert room.names == []
-    assert RosterChanged(()) in room.events
+    assert room.events.index(RosterChanged(())) > room.events.index(CallStateChanged(CallState.LEAVING))
 
 
 async def test_leaving_without_being_there_is_nothing() -> None:
@@ -250,6 +288,28 @@ async def test_a_server_that_is_not_there() -> None:
     await room.conference.aclose()
 
 
+async def test_a_stream_cannot_have_the_rooms_id() -> None:
+    """Both would be one session to the server and to the adaptor."""
+    room = Room(stream_id="room1")
+    await room.conference.join()
+    assert (room.now(), room.told(CallStateChanged)[-1].exit_code) == (CallState.FAILED, ExitCode.USAGE)
+    assert not room.adaptor.sent("publish")
+    watching = await viewer(stream_id="room1")
+    await watching.conference.aclose()
+
+
+async def test_a_defect_is_raised_and_not_waited_for() -> None:
+    async def break_down() -> None:
+        raise RuntimeError("defect")
+
+    Adaptor.opening = staticmethod(break_down)
+    room = Room()
+    with pytest.raises(RuntimeError, match="defect"):
+        await room.conference.join()
+    await room.conference.aclose()
+    assert room.now() is CallState.IDLE
+
+
 @pytest.mark.parametrize(
     ("definition", "words"),
     [("unauthorized_access", "token"), ("streamIdInUse", "in use"), ("\x1b[2Jnew one", "\ufffd[2Jnew one")],
@@ -259,7 +319,7 @@ async def test_a_refusal_is_told_in_plain_words(definition: str, words: str) -> 
     joining = asyncio.create_task(room.conference.join())
     await until(lambda: Adaptor.made and room.adaptor.sent("play"))
     room.adaptor.refuse(definition, {"streamId": "alice"})
-    room.adaptor.refuse("session_ended", {"streamId": "alice", "reason": "refused"})
+    room.adaptor.refuse("session_ended", {"streamId": "alice", "cause": refusal(definition, "alice")})
     await joining
     failed = room.events[-1]
     assert isinstance(failed, CallStateChanged)
@@ -271,7 +331,7 @@ async def test_a_refusal_is_told_in_plain_words(definition: str, words: str) -> 
 async def test_a_connection_that_is_given_up_ends_the_call(room: Room, error: LostError | RefusedError) -> None:
     room.adaptor.say("closed", {"reason": "x"})
     room.adaptor.refuse("WebSocketNotConnected", {"message": str(error), "cause": error})
-    room.adaptor.refuse("session_ended", {"streamId": "alice", "reason": "lost"})
+    room.adaptor.refuse("session_ended", {"streamId": "alice", "cause": LostError("lost")})
     await until(lambda: room.now() is CallState.FAILED)
     assert room.states.count(CallState.FAILED) == 1
     assert CallStateChanged(CallState.FAILED, str(error), "", error.exit_code) in room.events
@@ -399,6 +459,33 @@ async def test_a_publisher_may_be_restored(room: Room) -> None:
     assert room.now() is CallState.JOINED
 
 
+async def test_a_publisher_that_the_server_ended_is_missed_at_once(room: Room) -> None:
+    room.adaptor.say("publish_finished", {"streamId": "alice"})
+    assert room.now() is CallState.RECONNECTING
+    room.publish_started()
+    assert room.now() is CallState.JOINED
+
+
+async def test_what_is_said_while_it_ends_is_no_loss(room: Room) -> None:
+    async def say_closed() -> None:
+        room.adaptor.say("closed", {"reason": ""})
+        room.publish_started()
+        room.play_started()
+
+    Adaptor.closing = staticmethod(say_closed)
+    room.adaptor.refuse("session_ended", {"streamId": "alice", "cause": RefusedError("go away")})
+    await until(lambda: room.now() is CallState.FAILED)
+    assert room.states == [CallState.CONNECTING, CallState.JOINED, CallState.FAILED]
+
+
+async def test_another_stream_that_is_not_there_is_not_our_room(room: Room) -> None:
+    room.adaptor.say("reconnection_attempt_for_player", "room1")
+    room.adaptor.refuse("no_stream_exist", {"streamId": "other"})
+    assert room.now() is CallState.RECONNECTING
+    room.adaptor.refuse("no_stream_exist", {})
+    assert room.now() is CallState.JOINED
+
+
 @pytest.mark.parametrize("order", ["publish, play", "play, publish"])
 @pytest.mark.parametrize("empty", [True, False])
 async def test_after_the_socket_both_come_back(room: Room, order: str, empty: bool) -> None:
@@ -459,6 +546,18 @@ async def test_what_was_muted_in_between_is_told_again(room: Room, away: bool) -
     assert room.adaptor.sent("meta") == [("alice", {"isMicMuted": True, "isCameraOn": True, "isCameraOff": False})]
 
 
+async def test_a_restored_stream_is_told_everything_again(room: Room) -> None:
+    """Its record may hold what was said last before the loss (section 4.6)."""
+    await room.conference.set_microphone(False)
+    room.adaptor.say("closed", {"reason": "x"})
+    await room.conference.set_microphone(True)
+    room.adaptor.commands.clear()
+    room.play_started()
+    room.adaptor.say("session_restored", {"streamId": "alice"})
+    await until(lambda: room.adaptor.sent("meta"))
+    assert room.adaptor.sent("meta") == [("alice", {"isMicMuted": False, "isCameraOn": True, "isCameraOff": False})]
+
+
 async def test_muting_is_told_while_only_the_player_is_away(room: Room) -> None:
     room.adaptor.say("reconnection_attempt_for_player", "room1")
     await room.conference.set_microphone(False)
@@ -469,7 +568,7 @@ async def test_what_was_not_changed_is_not_told_again(room: Room) -> None:
     room.adaptor.say("closed", {"reason": "x"})
     room.play_started()
     room.publish_started()
-    await until(lambda: room.adaptor.sent("assignments"))
+    await until(lambda: room.adaptor.sent("request_video_track_assignments"))
     assert room.adaptor.sent("meta") == []
 
 
@@ -489,11 +588,53 @@ async def test_muting_is_media_then_meta_data_then_event(room: Room) -> None:
     assert len(room.adaptor.sent("data")) == 1
 
 
+@pytest.mark.parametrize("presses", [100, 101])
+async def test_of_many_quick_changes_the_last_one_holds(room: Room, presses: int) -> None:
+    """hostile-inputs.md, DEV-11."""
+    await asyncio.gather(*(room.conference.set_microphone(bool(number % 2)) for number in range(presses)))
+    on = presses % 2 == 0
+    assert room.conference.participants[0].microphone is on
+    assert room.adaptor.sent("meta")[-1][1]["isMicMuted"] is not on
+    assert room.adaptor.data[-1][1]["eventType"] == ("MIC_UNMUTED" if on else "MIC_MUTED")
+
+
+async def test_a_microphone_that_is_found_in_the_call_is_told() -> None:
+    source = Silence()
+    source.stand_in = True
+    room = Room(audio=source)
+    await room.join()
+    assert not room.conference.participants[0].microphone
+    source.stand_in = False
+    await room.conference.microphone_changed()
+    assert room.conference.participants[0].microphone
+    assert LocalMediaChanged(microphone=True, camera=True) in room.events
+    assert room.adaptor.data[-1][1]["eventType"] == "MIC_UNMUTED"
+    await room.conference.aclose()
+
+
+async def test_a_camera_that_is_chosen_in_the_call_is_told() -> None:
+    source = Black()
+    source.stand_in = True
+    room = Room(video=source)
+    await room.join()
+    assert LocalMediaChanged(microphone=True, camera=None) in room.events
+    assert (room.conference.participants[0].camera, room.conference.participants[0].video) == (False, None)
+    await room.conference.set_camera(False)
+    assert room.adaptor.data == []
+    source.stand_in = False
+    await room.conference.camera_changed()
+    assert room.conference.participants[0].camera
+    assert room.conference.participants[0].video
+    assert room.adaptor.data[-1][1]["eventType"] == "CAM_TURNED_ON"
+    await room.conference.aclose()
+
+
 async def test_the_camera_likewise(room: Room) -> None:
     await room.conference.set_camera(False)
     await room.conference.set_camera(True)
-    assert [data["eventType"] for _, data in room.adaptor.sent("data")] == ["CAM_TURNED_OFF", "CAM_TURNED_ON"]
-    assert [meta["isCameraOff"] for _, meta in room.adaptor.sent("meta")] == [True, False]
+    await room.conference.set_microphone(False)
+    assert [event["eventType"] for _, event in room.adaptor.data] == ["CAM_TURNED_OFF", "CAM_TURNED_ON", "MIC_MUTED"]
+    assert [meta["isCameraOff"] for _, meta in room.adaptor.sent("meta")] == [True, False, False]
 
 
 async def test_before_joining_nobody_is_told_but_the_choice_holds() -> None:
@@ -503,7 +644,68 @@ async def test_before_joining_nobody_is_told_but_the_choice_holds() -> None:
     assert Adaptor.made == []
     await room.join()
     assert room.adaptor.sent("publish")[0][1] == {"isMicMuted": True, "isCameraOn": False, "isCameraOff": True}
+    room.adaptor.say("data_channel_opened", "alice")
+    await room.conference.set_camera(True)
+    assert [event["eventType"] for _, event in room.adaptor.data] == ["CAM_TURNED_ON"]
     await room.conference.aclose()
+
+
+# -- recording ---------------------------------------------------------------------------------------
+
+
+async def test_who_records_says_so_in_meta_data_and_event(room: Room) -> None:
+    room.adaptor.commands.clear()
+    for on in (True, True, False):
+        await room.conference.announce_recording(on)
+        assert room.person("alice").recording is on
+    assert [meta["isRecording"] for _, meta in room.adaptor.sent("meta")] == [True, False]
+    assert room.adaptor.data == [
+        ("alice", {"streamId": "alice", "eventType": "RECORDING_TURNED_ON"}),
+        ("alice", {"streamId": "alice", "eventType": "RECORDING_TURNED_OFF"}),
+    ]
+    assert room.told(LocalMediaChanged)[1:] == []
+
+
+async def test_a_recording_from_before_is_told_as_soon_as_there_is_a_channel() -> None:
+    room = Room()
+    await room.conference.announce_recording(True)
+    await room.join()
+    assert room.adaptor.sent("publish")[0][1]["isRecording"] is True
+    room.adaptor.say("data_channel_opened", "alice")
+    await until(lambda: room.adaptor.data == [("alice", {"streamId": "alice", "eventType": "RECORDING_TURNED_ON"})])
+    await room.conference.aclose()
+
+
+async def test_who_only_plays_says_so_to_the_room_by_name() -> None:
+    room = Room(play_only=True, name="Vera", stream_id="viewer")
+    await room.join()
+    room.adaptor.commands.clear()
+    await room.conference.announce_recording(True)
+    event = {"streamId": "viewer", "eventType": "RECORDING_TURNED_ON", "senderStreamName": "Vera"}
+    assert room.adaptor.data == [("room1", event)]
+    assert room.adaptor.sent("meta") == []
+    await room.conference.aclose()
+
+
+async def test_others_who_record_are_marked(room: Room) -> None:
+    room.list_people(record("bob", "Bob"), record("carol", "Carol", isRecording=True))
+    assert [room.person(one).recording for one in ("bob", "carol")] == [False, True]
+    room.hear({"eventType": "RECORDING_TURNED_ON", "streamId": "bob"})
+    room.hear({"eventType": "RECORDING_TURNED_OFF", "streamId": "carol"})
+    assert [room.person(one).recording for one in ("bob", "carol")] == [True, False]
+    # The list of somebody else's application says nothing of it.
+    room.list_people(record("bob", "Bob"), record("carol", "Carol"))
+    assert room.person("bob").recording
+    assert room.told(Announced) == [
+        Announced(Notice.RECORDING_ON, "bob", "Bob"),
+        Announced(Notice.RECORDING_OFF, "carol", "Carol"),
+    ]
+
+
+async def test_a_listener_who_records_is_met(room: Room) -> None:
+    room.hear({"eventType": "RECORDING_TURNED_ON", "streamId": "ghost"})
+    room.hear({"eventType": "RECORDING_TURNED_ON", "streamId": "viewer", "senderStreamName": "Vera"})
+    assert [(one.name, one.recording) for one in room.conference.participants[1:]] == [("Vera", True)]
 
 
 # -- people ------------------------------------------------------------------------------------------
@@ -535,6 +737,7 @@ async def test_nobody_hears_of_an_unchanged_room(room: Room) -> None:
 
 async def test_a_long_list_is_read_page_by_page(room: Room) -> None:
     people = [record(f"p{number}") for number in range(2 * PAGE + 7)]
+    await until(lambda: room.adaptor.sent("get_subtracks"))
     room.adaptor.commands.clear()
     for start in range(0, len(people), PAGE):
         room.list_people(*people[start : start + PAGE])
@@ -546,6 +749,7 @@ async def test_a_long_list_is_read_page_by_page(room: Room) -> None:
 
 @pytest.mark.parametrize("entry", ["broken", record("bob")])
 async def test_a_list_without_end_is_cut_off(room: Room, entry: str) -> None:
+    await until(lambda: room.adaptor.sent("get_subtracks"))
     room.adaptor.commands.clear()
     for turn in range(100):
         room.list_people(*[entry] * PAGE)
@@ -577,7 +781,7 @@ async def test_the_events_of_others_count_at_once_and_are_checked(room: Room) ->
     room.adaptor.say("data_received", {"data": json.dumps({"eventType": "MIC_MUTED", "streamId": "bob"})})
     assert not room.conference.participants[1].microphone
     await until(lambda: room.adaptor.sent("get_subtracks"))
-    assert room.adaptor.sent("assignments")
+    assert room.adaptor.sent("request_video_track_assignments")
 
 
 @pytest.mark.parametrize(
@@ -607,7 +811,7 @@ async def test_odd_data_changes_nobody(room: Room, data: object) -> None:
 
 async def test_who_talks_is_shown_for_a_while(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TALKING_PERIOD", 0.02)
-    monkeypatch.setattr(module, "TALKING_HOLD", 0.1)
+    monkeypatch.setattr(talkers, "TALKING_HOLD", 0.1)
     room.adaptor.level = 20
     await until(lambda: room.conference.participants[0].talking)
     room.adaptor.level = 127
@@ -615,6 +819,513 @@ async def test_who_talks_is_shown_for_a_while(room: Room, monkeypatch: pytest.Mo
     room.adaptor.level = 20
     await room.conference.set_microphone(False)
     assert not room.conference.participants[0].talking
+
+
+# -- what the server sends back, and how much of it --------------------------------------------------
+
+
+def slot(room: Room, label: str, kind: str = "audio") -> RemoteTrack:
+    """A remote track of that label begins."""
+    media = AudioStreamTrack() if kind == "audio" else VideoStreamTrack()
+    track = RemoteTrack(TrackLine("0", kind, f"ARDAMS{kind[0]}{label}"), media)
+    room.adaptor.say("newTrackAvailable", {"remoteTrack": track, "track": media, "trackId": track.track_id})
+    return track
+
+
+def sounds(*owners: str) -> dict[str, object]:
+    payload = [{"audioLabel": f"audioTrack{index}", "trackId": owner} for index, owner in enumerate(owners)]
+    return {"eventType": "AUDIO_TRACK_ASSIGNMENT", "streamId": "room1", "payload": payload}
+
+
+def pictures(*owners: str) -> dict[str, object]:
+    payload = [{"videoLabel": f"videoTrack{index}", "trackId": owner} for index, owner in enumerate(owners)]
+    return {"eventType": "VIDEO_TRACK_ASSIGNMENT_LIST", "streamId": "room1", "payload": payload}
+
+
+async def test_what_carries_ourselves_is_not_there_to_be_played(room: Room) -> None:
+    """After a reconnect the server may send our own sound back (section 4.6)."""
+    track = slot(room, "audioTrack0")
+    assert room.told(TrackAdded) == [TrackAdded(track)]
+    room.events.clear()
+    for owner, told in (
+        ("bob", []),
+        ("alice", [TrackRemoved(track)]),
+        ("alice", []),
+        ("carol", [TrackAdded(track)]),
+        ("alice_presentation", [TrackRemoved(track)]),
+        ("", [TrackAdded(track)]),
+    ):
+        room.hear(sounds(owner))
+        assert [event for event in room.events if isinstance(event, TrackAdded | TrackRemoved)] == told, owner
+        room.events.clear()
+    room.hear(sounds("alice"))
+    room.events.clear()
+    track.track.stop()
+    assert room.told(TrackRemoved) == []
+    named = slot(room, "alice")
+    assert room.told(TrackAdded) == []
+    named.track.stop()
+
+
+async def test_who_is_on_a_track_changes_while_the_track_stays(room: Room) -> None:
+    track = slot(room, "videoTrack0", "video")
+    room.hear(pictures("bob"))
+    assert room.person("bob").video == track.key
+    room.hear(pictures("carol"))
+    assert (room.person("bob").video, room.person("carol").video) == (None, track.key)
+    await until(lambda: room.told(RosterChanged)[-1].participants == room.conference.participants)
+    assert room.told(TrackRemoved) == []
+    track.track.stop()
+
+
+async def test_a_crowd_that_comes_and_goes_is_told_in_few_rosters(room: Room) -> None:
+    room.events.clear()
+    for number in range(10_000):
+        info = "subtrackRemoved" if number % 2 else "subtrackAdded"
+        room.adaptor.say(info, {"mainTrack": "room1", "trackId": f"p{number // 2}"})
+    for number in range(3000):
+        room.adaptor.say("subtrackAdded", {"mainTrack": "room1", "trackId": f"q{number}"})
+    await until(lambda: (told := room.told(RosterChanged)) and len(told[-1].participants) == 1001)
+    # So many as there were periods while this ran, not so many as there were changes.
+    assert len(room.told(RosterChanged)) < 200
+    assert len(room.log("subtrackAdded")) == 8000
+
+
+async def test_the_first_change_is_told_at_once(room: Room) -> None:
+    await asyncio.sleep(2 * module.ROSTER_PERIOD)
+    room.adaptor.say("subtrackAdded", {"mainTrack": "room1", "trackId": "bob"})
+    assert [one.stream_id for one in room.told(RosterChanged)[-1].participants] == ["alice", "bob"]
+
+
+async def test_a_flood_on_the_data_channel_is_told_in_one_line(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TALKING_PERIOD", 0.01)
+    for number in range(1000):
+        room.hear({"eventType": "CHAT_MESSAGE", "streamId": "bob", "message": str(number)})
+    assert len(room.told(ChatMessage)) == 20
+    await until(lambda: room.log("data_channel_error"))
+    (line,) = room.log("data_channel_error")
+    assert line.obj == {"streamId": "room1", "error": "980 messages dropped"}
+    assert line.error
+
+
+# -- lists in every form -----------------------------------------------------------------------------
+
+
+async def test_other_answers_name_people_too(room: Room) -> None:
+    """Older servers list a room's members in its own record (section 3.6), the legacy join by three names (3.4)."""
+    members = {"streamId": "room1", "subTrackStreamIds": ["bob", "alice", "room1", 7, None]}
+    room.adaptor.say("broadcastObject", {"streamId": "room1", "broadcast": json.dumps(members)})
+    assert room.names == ["alice", "bob"]
+    entry = {"streamId": "carol", "streamName": "Carol", "metaData": json.dumps({"isMicMuted": True})}
+    for info, key in (("roomInformation", "room"), ("joinedTheRoom", "ATTR_ROOM_NAME")):
+        room.adaptor.say(info, {key: "room1", "streams": ["bob", "carol"], "streamList": [entry, "x", None]})
+        room.adaptor.say(info, {key: "other", "streams": ["eve"], "streamList": None})
+    assert room.names == ["alice", "bob", "Carol"]
+    assert not room.person("carol").microphone
+    room.adaptor.say("trackList", {"streamId": "room1", "trackList": ["dave", 7, "bad id"]})
+    assert room.names == ["alice", "bob", "Carol", "dave"]
+    track = slot(room, "videoTrack0", "video")
+    room.adaptor.say(
+        "videoTrackAssignmentList",
+        {"streamId": "room1", "videoTrackAssignments": [{"videoLabel": "videoTrack0", "trackId": "dave"}]},
+    )
+    assert room.person("dave").video == track.key
+    track.track.stop()
+
+
+async def test_a_change_of_the_count_is_a_reason_to_look(room: Room) -> None:
+    await until(lambda: room.adaptor.sent("get_subtrack_count"))
+    room.adaptor.say("subtrackList", {"streamId": "room1", "subtrackList": []})
+    room.adaptor.commands.clear()
+    for count in (None, "2", True, 2):
+        room.adaptor.say("subtrackCount", {"streamId": "room1", "count": count})
+    await until(lambda: room.adaptor.sent("get_subtracks"))
+    assert len(room.adaptor.sent("request_video_track_assignments")) == 1
+    room.adaptor.say("subtrackList", {"streamId": "room1", "subtrackList": []})
+    room.adaptor.say("subtrackCount", {"streamId": "room1", "count": 2})
+    assert not room.conference._attendance._reason.is_set()
+
+
+async def test_the_list_is_asked_for_by_the_clock_too(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attendance, "REFRESH", 0.01)
+    monkeypatch.setattr(attendance, "DEBOUNCE", 0.01)
+    for turn in range(1, 4):
+        await until(lambda turn=turn: len(room.adaptor.sent("get_subtracks")) >= turn)  # type: ignore[misc]
+        room.list_people(record("bob"))
+
+
+async def test_a_second_reading_waits_for_the_first(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that is on its way must not be taken for the first page of the next reading."""
+    monkeypatch.setattr(attendance, "DEBOUNCE", 0.01)
+    await until(lambda: room.adaptor.sent("get_subtracks"))
+    room.adaptor.commands.clear()
+    room.list_people(*[record(f"p{number}") for number in range(PAGE)])
+    room.adaptor.say("subtrackAdded", {"mainTrack": "room1", "trackId": "late"})
+    await asyncio.sleep(0.1)
+    assert room.adaptor.sent("get_subtracks") == [("room1", PAGE, PAGE)]
+    room.list_people(record("last"))
+    assert len(room.names) == PAGE + 3
+    await until(lambda: room.adaptor.sent("get_subtracks")[1:] == [("room1", 0, PAGE)])
+
+
+@pytest.mark.parametrize("way", ["notification", "list", "track", "slot"])
+async def test_who_leaves_is_gone_however_the_server_says_it(room: Room, way: str) -> None:
+    """Section 4.3: with or without a new description, with or without a notification."""
+    named = "bob" if way == "track" else "videoTrack0"
+    track = slot(room, named, "video")
+    if way != "track":
+        room.list_people(record("bob", "Bob"))
+        room.hear(pictures("bob"))
+    assert room.person("bob").video == track.key
+    match way:
+        case "notification":
+            room.adaptor.say("subtrackRemoved", {"mainTrack": "room1", "trackId": "bob"})
+            room.hear(pictures("bob"))
+        case "list":
+            room.list_people()
+            room.list_people()
+            room.hear(pictures("bob"))
+        case "track":
+            track.track.stop()
+        case "slot":
+            room.hear(pictures(""))
+            room.list_people()
+    assert room.names == ["alice"]
+    track.track.stop()
+
+
+@pytest.mark.parametrize("first", ["refused", "data channel only"])
+async def test_the_first_in_a_room_waits_without_complaint(first: str) -> None:
+    room = Room()
+    joining = asyncio.create_task(room.conference.join())
+    await until(lambda: Adaptor.made and room.adaptor.sent("play"))
+    room.publish_started()
+    await joining
+    for _ in range(5):
+        if first == "refused":
+            room.adaptor.refuse("no_stream_exist", {"streamId": "room1", "error_code": "404"})
+    room.play_started()
+    room.adaptor.say("data_channel_opened", "room1")
+    assert room.states == [CallState.CONNECTING, CallState.JOINED]
+    slot(room, "bob", "video").track.stop()
+    await room.conference.aclose()
+
+
+ANSWERS = ("subtrackAdded", "subtrackRemoved", "subtrackList", "subtrackCount", "broadcastObject", "roomInformation",
+           "joinedTheRoom", "trackList", "videoTrackAssignmentList", "publish_started", "play_started", "play_finished",
+           "session_restored", "data_received", "data_channel_opened", "closed", "bitrateMeasurement", "never heard of",
+           "reconnection_attempt_for_player", "reconnection_attempt_for_publisher")  # fmt: skip
+KEYS = ("streamId", "mainTrack", "trackId", "subtrackList", "count", "broadcast", "room", "ATTR_ROOM_NAME", "streams",
+        "streamList", "trackList", "payload", "videoTrackAssignments", "data", "reason")  # fmt: skip
+ODD: tuple[object, ...] = (
+    None,
+    "",
+    "room1",
+    0,
+    -1,
+    True,
+    [],
+    {},
+    [None],
+    [[]],
+    [{}],
+    ["x", 7],
+    [{"streamId": None}],
+    "{}",
+    "[]",
+    b"\x00",
+)
+
+
+@pytest.mark.parametrize("info", ANSWERS)
+async def test_nothing_that_a_server_leaves_out_or_makes_up_does_harm(room: Room, info: str) -> None:
+    """Section 11, no. 15."""
+    room.adaptor.say(info, None)
+    room.adaptor.say(info, {})
+    for value in ODD:
+        room.adaptor.say(info, value)
+        room.adaptor.say(info, dict.fromkeys(KEYS, value))
+        for key in KEYS:
+            room.adaptor.say(info, {"streamId": "room1", "mainTrack": "room1", "room": "room1", key: value})
+    room.play_started()
+    room.publish_started()
+    room.list_people(record("bob"))
+    await until(lambda: "bob" in room.names)
+    assert room.now() is CallState.JOINED
+
+
+async def test_the_room_may_stop_playing_and_we_stay(room: Room) -> None:
+    """The last of the others has left, or the room's record is gone (section 4.5)."""
+    track = slot(room, "videoTrack0", "video")
+    room.hear(pictures("bob"))
+    room.adaptor.say("play_finished", {"streamId": "room1"})
+    assert room.now() is CallState.JOINED
+    assert room.conference.owner_of(track) is None
+    room.adaptor.refuse("no_stream_exist", {"streamId": "room1"})
+    assert room.now() is CallState.JOINED
+    assert "failed" not in [str(state) for state in room.states]
+    track.track.stop()
+
+
+async def test_the_community_edition_is_said_and_the_publish_kept(room: Room) -> None:
+    room.adaptor.refuse("community_edition", {"streamId": "room1", "message": "no rooms here", "hint": "go"})
+    assert room.events[-1] == CallStateChanged(CallState.JOINED, "no rooms here", "go")
+    assert room.now() is CallState.JOINED
+    assert not room.adaptor.closed
+
+
+async def test_the_cause_of_an_end_is_told_as_it_is(room: Room) -> None:
+    error = RefusedError("the room is full", "join with --play-only")
+    room.adaptor.refuse("session_ended", {"streamId": "alice", "definition": "x", "cause": error})
+    await until(lambda: room.now() is CallState.FAILED)
+    assert CallStateChanged(CallState.FAILED, "the room is full", error.hint, ExitCode.REFUSED) in room.events
+
+
+# -- talk --------------------------------------------------------------------------------------------
+
+
+async def test_chat_goes_over_the_own_stream_and_else_over_the_room(room: Room) -> None:
+    room.adaptor.commands.clear()
+    assert room.conference.say("one")
+    room.adaptor.open_channels = {"room1"}
+    assert room.conference.say("two")
+    room.adaptor.open_channels = {"room1", "alice"}
+    room.adaptor.say("reconnection_attempt_for_publisher", "alice")
+    assert room.conference.say("three")
+    assert [(way, event["message"]) for way, event in room.adaptor.data] == [
+        ("alice", "one"),
+        ("room1", "two"),
+        ("room1", "three"),
+    ]
+    assert [message.text for message in room.told(ChatMessage)] == ["one", "two", "three"]
+    assert [line.direction for line in room.log("data_sent")] == [Direction.OUT] * 3
+
+
+async def test_who_only_watches_chats_over_the_room() -> None:
+    room = await viewer(name="Vera")
+    assert room.conference.say("hi")
+    assert room.conference.raise_hand()
+    assert [way for way, _ in room.adaptor.data] == ["room1", "room1"]
+    assert room.adaptor.data[0][1]["name"] == "Vera"
+    await room.conference.aclose()
+
+
+async def test_what_could_not_be_said_is_said_when_a_channel_opens(room: Room) -> None:
+    room.adaptor.open_channels = set()
+    assert room.conference.say("hi")
+    assert room.told(ChatMessage)[-1].unsent
+    room.adaptor.open_channels = {"alice"}
+    room.adaptor.say("data_channel_opened", "alice")
+    assert [event["message"] for _, event in room.adaptor.data] == ["hi"]
+    assert not room.told(ChatMessage)[-1].unsent
+
+
+async def test_what_could_not_be_said_is_said_when_the_own_stream_is_back(room: Room) -> None:
+    """The channel may open before the server says that it has our stream; nobody else need be in the room."""
+    room.adaptor.open_channels = {"alice"}
+    room.adaptor.say("reconnection_attempt_for_publisher", "alice")
+    room.adaptor.say("data_channel_opened", "alice")
+    assert room.conference.say("hi")
+    assert room.told(ChatMessage)[-1].unsent
+    room.publish_started()
+    assert [event["message"] for _, event in room.adaptor.data] == ["hi"]
+    assert not room.told(ChatMessage)[-1].unsent
+
+
+async def test_outside_of_a_room_nothing_can_be_said() -> None:
+    room = Room()
+    conference = room.conference
+    assert not conference.say("hi")
+    assert not conference.react("thumbs_up")
+    assert not conference.raise_hand()
+    assert not conference.answer_hand("bob", True)
+    assert not conference.make_listener("bob")
+    assert not conference.ask(Wish.MICROPHONE_OFF, "bob")
+    assert room.events == []
+
+
+async def test_chat_of_others_is_told_once(room: Room) -> None:
+    room.list_people(record("bob", "Bob"))
+    event = {"eventType": "MESSAGE_RECEIVED", "message": "hi", "senderId": "bob", "name": "Bob", "date": "x"}
+    room.hear(event, "alice")
+    room.hear(event, "room1")
+    room.hear({"eventType": "CHAT_MESSAGE", "streamId": "viewer", "message": "me too"})
+    assert [(one.name, one.text, one.verified) for one in room.told(ChatMessage)] == [
+        ("Bob", "hi", True),
+        ("viewer", "me too", False),
+    ]
+    assert room.person("viewer").play_only
+
+
+@pytest.mark.parametrize("on_request", ["ask", "obey"])
+async def test_a_moderator_mutes_us_as_we_would_do_it(on_request: str) -> None:
+    room = Room(on_request=OnRequest(on_request))
+    await room.join()
+    room.list_people(record("bob", "Bob"))
+    room.adaptor.commands.clear()
+    room.hear({"eventType": "TURN_YOUR_MIC_OFF", "streamId": "alice", "senderStreamId": "bob"})
+    (request,) = room.told(ModeratorRequest)
+    if on_request == "ask":
+        assert room.adaptor.data == []
+        await room.conference.answer_request(request, True)
+    await until(lambda: room.adaptor.data)
+    assert [command for command in room.adaptor.commands if command[0] in ("meta", "data")] == [
+        ("meta", "alice", {"isMicMuted": True, "isCameraOn": True, "isCameraOff": False}),
+        ("data", "alice", {"streamId": "alice", "eventType": "MIC_MUTED"}),
+    ]
+    assert LocalMediaChanged(microphone=False, camera=True) in room.events
+    await room.conference.aclose()
+
+
+async def test_changes_while_away_are_told_in_order_afterwards(room: Room) -> None:
+    room.adaptor.say("closed", {"reason": "x"})
+    room.adaptor.open_channels = set()
+    await room.conference.set_microphone(False)
+    await room.conference.set_camera(False)
+    await room.conference.set_camera(True)
+    assert room.adaptor.sent("meta") == room.adaptor.data == []
+    room.play_started()
+    room.publish_started()
+    await until(lambda: room.adaptor.sent("meta"))
+    assert room.adaptor.data == []
+    room.adaptor.open_channels = {"alice"}
+    room.adaptor.say("data_channel_opened", "alice")
+    await until(lambda: len(room.adaptor.data) == 2)
+    assert [meta["isMicMuted"] for _, meta in room.adaptor.sent("meta")] == [True]
+    assert [event["eventType"] for _, event in room.adaptor.data] == ["CAM_TURNED_ON", "MIC_MUTED"]
+
+
+# -- what we want to see -----------------------------------------------------------------------------
+
+
+WISHES = ("set_max_video_track_count", "update_video_track_assignments", "assign_video_track", "enable_track",
+          "toggle_audio", "toggle_video", "force_stream_quality")  # fmt: skip
+
+
+async def test_what_we_want_to_see_is_said_now_and_after_every_loss(room: Room) -> None:
+    room.hear(pictures("bob", "carol"))
+    await until(lambda: room.adaptor.sent("get_broadcast_object"))
+    room.adaptor.commands.clear()
+    conference = room.conference
+    await conference.set_max_video_tracks(4)
+    await conference.show_page(2, 2)
+    assert await conference.pin("carol")
+    await conference.set_track_enabled("bob", False)
+    await conference.set_track_enabled("carol", False, "audio")
+    await conference.set_track_enabled("carol", True, "video")
+    await conference.set_quality(360)
+    await conference.set_quality(720, "carol")
+    wished = [
+        ("set_max_video_track_count", "alice", 4),
+        ("update_video_track_assignments", "room1", 2, 2),
+        ("assign_video_track", "videoTrack1", "carol", True),
+        ("enable_track", "room1", "bob", False),
+        ("toggle_audio", "room1", "carol", False),
+        ("toggle_video", "room1", "carol", True),
+        ("force_stream_quality", "room1", 360, None),
+        ("force_stream_quality", "room1", 720, "carol"),
+    ]
+    assert [command for command in room.adaptor.commands if command[0] in WISHES] == wished
+    room.adaptor.say("reconnection_attempt_for_player", "room1")
+    room.adaptor.commands.clear()
+    await conference.set_max_video_tracks(6)
+    assert not room.adaptor.sent("set_max_video_track_count")
+    room.play_started()
+    await until(lambda: len(room.adaptor.sent("force_stream_quality")) == 2)
+    wished[0] = ("set_max_video_track_count", "alice", 6)
+    # Who was pinned has another slot now, perhaps.
+    room.hear(pictures("carol", "bob"))
+    await until(lambda: room.adaptor.sent("assign_video_track"))
+    del wished[2]
+    wished.append(("assign_video_track", "videoTrack0", "carol", True))
+    assert [command for command in room.adaptor.commands if command[0] in WISHES] == wished
+    room.hear(pictures("carol", "bob"))
+    assert not room.conference._viewing.due
+
+
+async def test_a_pinned_person_is_told_and_can_be_unpinned(room: Room) -> None:
+    await until(lambda: room.adaptor.sent("get_broadcast_object"))
+    assert not await room.conference.pin("dave")
+    room.hear(pictures("bob", "carol"))
+    room.adaptor.commands.clear()
+    assert await room.conference.pin("dave")
+    assert await room.conference.pin("erin", "videoTrack1")
+    await room.conference.unpin("dave")
+    await room.conference.unpin("erin")
+    await room.conference.unpin("erin")
+    assert room.adaptor.sent("assign_video_track") == [
+        ("videoTrack1", "dave", True),
+        ("videoTrack1", "dave", False),
+        ("videoTrack1", "erin", True),
+        ("videoTrack1", "erin", False),
+    ]
+    assert [(event["eventType"], event["streamId"]) for _, event in room.adaptor.data] == [
+        ("PIN_USER", "dave"),
+        ("PIN_USER", "erin"),
+        ("UNPIN_USER", "erin"),
+    ]
+
+
+async def viewer(**options: Any) -> Room:
+    """A conference that only watches, joined."""
+    room = Room(play_only=True, **options)
+    joining = asyncio.create_task(room.conference.join())
+    await until(lambda: Adaptor.made and room.adaptor.sent("play"))
+    room.play_started()
+    await joining
+    return room
+
+
+async def test_all_who_were_pinned_are_pinned_again(room: Room) -> None:
+    """Neither is in a slot of the new connection, and no list between the two says that one slot is pinned."""
+    await until(lambda: room.adaptor.sent("get_broadcast_object"))
+    room.hear(pictures("bob", "carol"))
+    await room.conference.pin("bob")
+    await room.conference.pin("carol")
+    room.adaptor.say("reconnection_attempt_for_player", "room1")
+    room.adaptor.commands.clear()
+    room.play_started()
+    await until(lambda: room.conference._viewing.due)
+    room.hear(pictures("dave", "erin"))
+    await until(lambda: not room.conference._viewing.due)
+    pins = room.adaptor.sent("assign_video_track")
+    assert {slot for slot, _, on in pins if on} == {"videoTrack0", "videoTrack1"}
+    assert {stream_id for _, stream_id, on in pins if on} == {"bob", "carol"}
+    assert all(on for _, _, on in pins)
+
+
+async def test_a_viewer_wishes_in_the_rooms_name() -> None:
+    """Section 9, no. 6."""
+    room = await viewer(tracks_off=True)
+    await room.conference.set_max_video_tracks(2)
+    await until(lambda: room.adaptor.sent("set_max_video_track_count") == [("room1", 2)])
+    assert room.adaptor.options["disable_tracks_by_default"]
+    await room.conference.aclose()
+
+
+async def test_a_viewer_with_a_name_is_listed_until_it_leaves() -> None:
+    """As the official application does it: by the legacy join, after each play."""
+    room = await viewer(name="Vera", role="listener")
+    await until(lambda: room.adaptor.sent("join_room"))
+    ((room_name, stream_id, name, role, meta_data),) = room.adaptor.sent("join_room")
+    assert (room_name, stream_id, name, role) == ("room1", "alice", "Vera", "listener")
+    assert json.loads(meta_data)["playOnly"]
+    assert json.loads(meta_data)["role"] == "listener"
+    room.adaptor.say("closed", {"reason": "x"})
+    room.play_started()
+    await until(lambda: len(room.adaptor.sent("join_room")) == 2)
+    await room.conference.leave()
+    assert [command[0] for command in room.adaptor.commands[-2:]] == ["leave_from_room", "aclose"]
+    assert room.adaptor.sent("leave_from_room") == [("room1", "alice")]
+
+
+@pytest.mark.parametrize("options", [{}, {"name": "Vera", "listed": False}])
+async def test_a_viewer_may_stay_unlisted(options: dict[str, Any]) -> None:
+    room = await viewer(**options)
+    await until(lambda: room.adaptor.sent("get_broadcast_object"))
+    await room.conference.leave()
+    assert not room.adaptor.sent("join_room")
+    assert not room.adaptor.sent("leave_from_room")
 
 
 # -- the log -----------------------------------------------------------------------------------------
@@ -641,6 +1352,22 @@ async def test_what_repeats_is_routine_until_it_changes(room: Room) -> None:
     for entries in ([record("bob")], [record("bob")], [record("carol")]):
         room.list_people(*entries)
     assert [event.routine for event in room.log("subtrackList")] == [False, True, False]
+
+
+async def test_levels_are_routine_and_new_owners_are_not(room: Room) -> None:
+    def levels(owner: str, level: int) -> dict[str, object]:
+        entry = {"audioLabel": "audioTrack0", "trackId": owner, "audioLevel": level}
+        return {"eventType": "AUDIO_TRACK_ASSIGNMENT", "streamId": "room1", "payload": [entry]}
+
+    for event in (levels("bob", 30), levels("bob", 40), levels("carol", 40), levels("carol", 41)):
+        room.hear(event)
+    for level in (1, 2):
+        room.hear({"eventType": "UPDATE_AUDIO_LEVEL", "streamId": "bob", "audioLevel": level})
+    for _ in range(2):
+        room.hear({"eventType": "REACTIONS", "streamId": "bob"})
+    assert [line.routine for line in room.log("data_received")] == [False, True, False, True, False, True, False, False]
+    room.adaptor.say("bitrateMeasurement", {"streamId": "room1", "targetBitrate": 1})
+    assert room.log("bitrateMeasurement")[0].routine
 
 
 async def test_the_log_holds_no_live_objects(room: Room) -> None:

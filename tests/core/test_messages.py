@@ -9,37 +9,52 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from tests.core import wire
-from tui.core import messages
-from tui.core.messages import (
-    MESSAGE_LIMIT,
-    Assignment,
-    Broadcast,
+from tui.core import wire as wire_types
+from tui.core.commands import (
+    AssignVideoTrack,
+    EnableTrack,
+    ForceStreamQuality,
     GetBroadcastObject,
+    GetDebugInfo,
     GetIceServerConfig,
+    GetRoomInfo,
+    GetStreamInfo,
+    GetSubscriberCount,
+    GetSubscribers,
     GetSubtracks,
     GetSubtracksCount,
+    GetTrackList,
     GetVideoTrackAssignments,
-    IceServerConfig,
-    Message,
-    MissingFieldError,
-    Notification,
+    Join,
+    JoinRoom,
+    Leave,
+    LeaveFromRoom,
     Ping,
     Play,
-    Pong,
     Publish,
+    RegisterPushNotificationToken,
+    SendPushNotification,
+    SetMaxVideoTrackCount,
+    ToggleAudio,
+    ToggleVideo,
+    UpdateStreamMetaData,
+    UpdateVideoTrackAssignments,
+    parse_from_client,
+)
+from tui.core.messages import (
+    IceServerConfig,
+    Notification,
+    PeerMessage,
+    Pong,
     ServerError,
     Start,
     Stop,
     TakeCandidate,
     TakeConfiguration,
-    Unknown,
-    UpdateStreamMetaData,
-    is_stream_id,
-    load_object,
-    parse_from_client,
     parse_from_server,
-    read_assignments,
 )
+from tui.core.records import Assignment, Broadcast, read_assignments
+from tui.core.wire import MESSAGE_LIMIT, Message, MissingFieldError, Unknown, is_stream_id, load_object
 from tui.errors import WireError
 
 if TYPE_CHECKING:
@@ -55,6 +70,7 @@ OFFER = TakeConfiguration(
     sdp="v=0\r\n",
     id_mapping={"0": "ARDAMSvvideoTrack0", "1": "ARDAMSaaudioTrack0"},
 )
+PEER_MESSAGE = PeerMessage(stream_id="x", definition="d", data="...")
 ANSWER = TakeConfiguration(stream_id="alice", type="answer", sdp="v=0\r\n")
 
 FROM_CLIENT: dict[str, Message] = {
@@ -71,6 +87,38 @@ FROM_CLIENT: dict[str, Message] = {
     "get_subtracks_count": GetSubtracksCount(stream_id="room1"),
     "get_video_track_assignments": GetVideoTrackAssignments(stream_id="room1"),
     "update_stream_meta_data": UpdateStreamMetaData(stream_id="alice", meta_data='{"isMicMuted":true}'),
+    "peer_message": PEER_MESSAGE,
+    "get_track_list": GetTrackList(stream_id="room1", token="t"),
+    "get_stream_info": GetStreamInfo(stream_id="alice"),
+    "get_room_info": GetRoomInfo(room="room1", stream_id="alice"),
+    "get_subscriber_count": GetSubscriberCount(stream_id="room1"),
+    "get_subscribers": GetSubscribers(stream_id="room1", offset=10, size=20),
+    "get_debug_info": GetDebugInfo(stream_id="alice"),
+    "enable_track": EnableTrack(stream_id="room1", track_id="bob", enabled=False),
+    "toggle_video": ToggleVideo(stream_id="room1", track_id="bob", enabled=True),
+    "toggle_audio": ToggleAudio(stream_id="room1", track_id="bob", enabled=False),
+    "force_stream_quality": ForceStreamQuality(stream_id="room1", stream_height=360, track_id="bob"),
+    "set_max_video_track_count": SetMaxVideoTrackCount(stream_id="alice", max_track_count=4),
+    "update_video_track_assignments": UpdateVideoTrackAssignments(stream_id="room1", offset=4, size=2),
+    "assign_video_track": AssignVideoTrack(stream_id="bob", video_track_id="videoTrack0", enabled=True),
+    "register_push_notification_token": RegisterPushNotificationToken(
+        subscriber_id="u", token="jwt", pns_registration_token="device", pns_type="fcm"
+    ),
+    "send_push_notification": SendPushNotification(
+        subscriber_id="u",
+        token="jwt",
+        push_notification_content={"title": "Call"},
+        subscriber_ids_to_notify=["v", "w"],
+    ),
+    "send_push_notification_to_topic": SendPushNotification(
+        subscriber_id="u", token="jwt", push_notification_content={"title": "Call"}, topic="room1"
+    ),
+    "join_room": JoinRoom(
+        room="room1", stream_id="alice", main_track="room1", mode="multitrack", stream_name="Alice", metadata="{}"
+    ),
+    "leave_from_room": LeaveFromRoom(room="room1", stream_id="alice", main_track="room1"),
+    "join": Join(stream_id="alice"),
+    "leave": Leave(stream_id="alice"),
 }
 FROM_SERVER: dict[str, Message] = {
     "pong": Pong(),
@@ -79,6 +127,7 @@ FROM_SERVER: dict[str, Message] = {
     "take_configuration_answer": ANSWER,
     "take_candidate": CANDIDATE,
     "stop": Stop(stream_id="alice"),
+    "peer_message": PEER_MESSAGE,
     "ice_server_config": IceServerConfig(
         stun_server_uri="turn:turn.example.org:3478", turn_server_username="u", turn_server_credential="p"
     ),
@@ -93,7 +142,7 @@ Parse: TypeAlias = "Callable[[str | bytes], Message]"
 
 def wire_fields(expected: Message) -> dict[str, bool]:
     """The wire's keys of a message's fields, and whether each is required."""
-    keys = {messages._key(item.name): item for item in fields(expected)}
+    keys = {wire_types._key(item.name): item for item in fields(expected)}
     return {key: item.default is item.default_factory for key, item in keys.items()}  # both MISSING
 
 
@@ -149,7 +198,7 @@ def test_each_field_may_be_absent_unless_it_is_required(
             with pytest.raises(MissingFieldError, match=expected.command):
                 parse(json.dumps(value))
         else:
-            field_name = next(item.name for item in fields(expected) if messages._key(item.name) == key)
+            field_name = next(item.name for item in fields(expected) if wire_types._key(item.name) == key)
             default = next(item for item in fields(type(expected)) if item.name == field_name)
             empty = default.default_factory() if callable(default.default_factory) else default.default
             assert parse(json.dumps(value)) == replace(expected, **{field_name: empty})
@@ -157,12 +206,13 @@ def test_each_field_may_be_absent_unless_it_is_required(
 
 @known
 def test_each_field_of_a_wrong_type_is_refused_by_name(parse: Parse, name: str, expected: Message) -> None:
-    for key in wire_fields(expected):
+    for key in wire_fields(expected).keys() - {"data"}:
         right = wire.message(name).get(key)
         wrong: list[Any] = [
             bad
             for bad in (7, 7.5, "7", True, [7], {"7": 7})
-            if type(bad) is not type(right) or isinstance(bad, list)  # a list of numbers is no list of names
+            if (key != "streamHeight" or type(bad) not in (int, str))
+            and (type(bad) is not type(right) or isinstance(bad, list))  # a list of numbers is no list of names
         ]
         if right is None:
             wrong = [7.5]
@@ -197,9 +247,7 @@ def test_an_error_keeps_the_whole_object(name: str) -> None:
     assert read == ServerError(definition=value["definition"], stream_id=value.get("streamId", ""), raw=value)
 
 
-@pytest.mark.parametrize(
-    "name", ["connect_with_new_id", "peer_message", "stream_information", "room_information", "track_list"]
-)
+@pytest.mark.parametrize("name", ["connect_with_new_id", "stream_information", "room_information", "track_list"])
 def test_other_commands_are_kept_as_unknown(name: str) -> None:
     value = wire.message(name)
     assert parse_from_server(json.dumps(value)) == Unknown(name=value["command"], raw=value)
@@ -211,10 +259,17 @@ def test_each_side_knows_only_what_is_said_to_it() -> None:
 
 
 @pytest.mark.parametrize("kind", ["notification", "error"])
-@pytest.mark.parametrize("definition", [None, 7, True, [], {}])
+@pytest.mark.parametrize("definition", [7, True, [], {}])
 def test_a_definition_that_is_no_text_is_refused(kind: str, definition: object) -> None:
     with pytest.raises(WireError):
         parse_from_server(json.dumps({"command": kind, "definition": definition}))
+
+
+def test_an_error_needs_a_definition_and_a_notification_does_not() -> None:
+    """The answer to a push notification has ``success`` instead."""
+    with pytest.raises(MissingFieldError):
+        parse_from_server('{"command":"error","definition":null}')
+    assert parse_from_server('{"command":"notification"}') == Notification(raw={"command": "notification"})
 
 
 NOT_A_MESSAGE = {
@@ -234,6 +289,7 @@ NOT_A_MESSAGE = {
     "byte order mark": '\ufeff{"command":"pong"}',
     "NaN": '{"command":"notification","definition":"d","count":NaN}',
     "Infinity": '{"command":"notification","definition":"d","count":-Infinity}',
+    "out of range": '{"command":"notification","definition":"d","count":1e999}',
     "5000 digits": '{"command":"notification","definition":"d","count":' + "7" * 5000 + "}",
     "100 000 brackets": "[" * 100_000,
     "100 000 nested objects": '{"command":' * 100_000,
@@ -358,3 +414,15 @@ def test_ids_that_the_server_takes(text: str) -> None:
 )
 def test_ids_that_the_server_does_not_take(text: str) -> None:
     assert not is_stream_id(text)
+
+
+def test_no_secret_is_in_a_representation() -> None:
+    shown = [
+        Publish(stream_id="a", token="canary", subscriber_code="canary"),
+        Play(stream_id="a", token="canary", subscriber_code="canary"),
+        IceServerConfig(turn_server_credential="canary"),
+        RegisterPushNotificationToken(
+            subscriber_id="u", token="canary", pns_registration_token="canary", pns_type="fcm"
+        ),
+    ]
+    assert "canary" not in repr(shown)

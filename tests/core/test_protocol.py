@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
 import pytest
 
 from tests.core import wire
-from tui.core.messages import Play, Publish, Stop, TakeConfiguration
+from tests.waiting import Clock
+from tui.core.commands import GetIceServerConfig, Play, Publish
+from tui.core.messages import Stop, TakeConfiguration
 from tui.core.protocol import (
     CANDIDATE_LIMIT,
+    CANDIDATES_AT_ONCE,
+    COMMUNITY_SPAN,
+    COMMUNITY_TRIES,
+    OFFER_BURST,
     Actions,
     AddCandidate,
     ApplyAnswer,
     ApplyOffer,
+    Edition,
     Gone,
     MakeOffer,
     Phase,
     Protocol,
     Report,
+    Resume,
     Send,
+    Started,
     UseIceServer,
 )
 from tui.errors import WireError
 
 PUBLISH = Publish(stream_id="alice", main_track="room1")
 PLAY = Play(stream_id="room1")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(1000.0)
 
 
 def receive(protocol: Protocol, command: str, **values: Any) -> Actions:
@@ -251,16 +266,120 @@ def test_an_empty_candidate_is_skipped() -> None:
 
 
 @pytest.mark.parametrize("described", [True, False])
-def test_a_session_takes_a_hundred_candidates(described: bool) -> None:
-    protocol = playing() if described else Protocol()
-    if not described:
-        protocol.play(PLAY)
-    at_once = [candidate(protocol, "room1", str(number)) for number in range(1000)]
-    taken = sum(map(len, at_once)) + len(protocol.described("room1"))
-    assert taken == CANDIDATE_LIMIT == 100
+def test_a_session_takes_a_hundred_candidates(described: bool, clock: Clock) -> None:
+    protocol = Protocol(clock)
+    protocol.play(PLAY)
+    if described:
+        offer(protocol)
+        protocol.answer_made("room1", "ours")
+    taken: list[Actions] = []
+    for number in range(10_000):
+        taken.append(candidate(protocol, "room1", str(number)))
+        clock.now += 1.0
+    assert sum(map(len, taken)) + len(protocol.described("room1")) == CANDIDATE_LIMIT == 100
     protocol.play(PLAY)
     candidate(protocol, "room1", "of the next session")
     assert len(protocol.described("room1")) == 1
+
+
+def test_a_flood_of_candidates_is_cut_off_and_later_ones_are_taken(clock: Clock) -> None:
+    protocol = Protocol(clock)
+    protocol.play(PLAY)
+    for number in range(1000):
+        candidate(protocol, "room1", str(number))
+    assert len(protocol.described("room1")) == CANDIDATES_AT_ONCE == 40
+    clock.now += 2.0
+    assert candidate(protocol, "room1", "later") == (AddCandidate("room1", "later", 0, "0"),)
+
+
+# -- offers without end ------------------------------------------------------------------------------
+
+
+def answered(protocol: Protocol, clock: Clock, seconds: float, every: float) -> list[float]:
+    """When an offer was answered, while the server makes one in each such period."""
+    at: list[float] = []
+    resumes: list[float] = []
+    begun, next_offer = clock.now, clock.now
+    todo: list[Any] = []
+    while clock.now < begun + seconds:
+        if clock.now >= next_offer:
+            next_offer += every
+            todo += offer(protocol, f"at {clock.now}")
+        if resumes and clock.now >= resumes[0]:
+            resumes.pop(0)
+            todo += protocol.resume("room1")
+        while todo:
+            match todo.pop(0):
+                case ApplyOffer():
+                    at.append(clock.now - begun)
+                    todo += protocol.answer_made("room1", "ours")
+                case Resume(_, after):
+                    resumes.append(clock.now + after)
+        clock.now += 0.005
+    assert len(resumes) <= 1
+    return at
+
+
+def test_a_crowd_that_comes_at_once_does_not_wait(clock: Clock) -> None:
+    protocol = Protocol(clock)
+    protocol.play(PLAY)
+    assert answered(protocol, clock, 1.0, 0.2) == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8], abs=0.01)
+
+
+def test_a_server_that_renegotiates_without_end_is_followed_once_a_second(clock: Clock) -> None:
+    protocol = Protocol(clock)
+    protocol.play(PLAY)
+    at = answered(protocol, clock, 60.0, 0.01)
+    assert OFFER_BURST + 55 <= len(at) <= OFFER_BURST + 60
+    late = [moment for moment in at if moment > 20]
+    assert min(after - before for before, after in itertools.pairwise(late)) > 0.9
+
+
+def test_renegotiating_without_end_is_named_once_and_the_newest_offer_counts(clock: Clock) -> None:
+    protocol = Protocol(clock)
+    protocol.play(PLAY)
+    for _ in range(OFFER_BURST):
+        assert isinstance(offer(protocol)[-1], ApplyOffer)
+        protocol.answer_made("room1", "ours")
+    named, resume = offer(protocol, "one too many")
+    assert named == Report("signalling_flood", {"streamId": "room1"}, error=True)
+    assert isinstance(resume, Resume)
+    assert resume.after == pytest.approx(1.0)
+    assert offer(protocol, "another") == ()
+    assert offer(protocol, "the newest") == ()
+    assert protocol.phase("room1") is Phase.STABLE
+    (again,) = protocol.resume("room1")
+    assert isinstance(again, Resume)
+    clock.now += 1.0
+    assert protocol.resume("room1") == (ApplyOffer("room1", "the newest", None),)
+    protocol.answer_made("room1", "ours")
+    (resume,) = offer(protocol, "and so on")
+    assert isinstance(resume, Resume)
+    assert protocol.stop("room1")
+    clock.now += 1.0
+    assert protocol.resume("room1") == ()
+
+
+def test_an_offer_that_waits_does_not_overtake_the_one_that_is_answered(clock: Clock) -> None:
+    protocol = Protocol(clock)
+    protocol.play(PLAY)
+    for _ in range(OFFER_BURST - 1):
+        offer(protocol)
+        protocol.answer_made("room1", "ours")
+    offer(protocol, "the last that may")
+    assert offer(protocol, "waits") == ()
+    clock.now += 5.0
+    assert protocol.resume("room1") == ()
+    assert protocol.answer_made("room1", "ours")[-1] == ApplyOffer("room1", "waits", None)
+
+
+def test_a_play_that_was_refused_is_not_stopped() -> None:
+    protocol = publishing()
+    protocol.play(PLAY)
+    protocol.forget("room1")
+    assert protocol.stop("room1") == ()
+    assert protocol.phase("alice") is Phase.STABLE
+    protocol.forget("nobody")
 
 
 # -- the end -----------------------------------------------------------------------------------------
@@ -323,26 +442,61 @@ NO_STREAM_NAME = {"command": "error", "definition": "noStreamNameSpecified"}
 
 def test_a_community_server_has_no_ice_server() -> None:
     protocol = Protocol()
+    assert protocol.ask_ice_servers() == (Send(GetIceServerConfig()),)
     assert protocol.receive(json.dumps(NO_STREAM_NAME)) == (UseIceServer("", "", ""),)
+    assert protocol.edition is Edition.COMMUNITY
     assert protocol.receive(json.dumps(NO_STREAM_NAME)) == (
         Report("noStreamNameSpecified", NO_STREAM_NAME, error=True),
     )
     protocol.disconnected()
+    protocol.ask_ice_servers()
     assert protocol.receive(json.dumps(NO_STREAM_NAME)) == (UseIceServer("", "", ""),)
 
 
-def test_later_the_same_error_is_an_error() -> None:
+def test_unasked_the_same_error_is_an_error() -> None:
     protocol = Protocol()
-    receive(protocol, "pong")
     assert protocol.receive(json.dumps(NO_STREAM_NAME)) == (
         Report("noStreamNameSpecified", NO_STREAM_NAME, error=True),
     )
+    assert protocol.edition is Edition.UNKNOWN
 
 
 @pytest.mark.parametrize("name", wire.names("notification_"))
 def test_every_notification_is_reported_whole(name: str) -> None:
     value = wire.message(name)
     assert Protocol().receive(json.dumps(value)) == (Report(value["definition"], value),)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"definition": "session_restored"},
+        {"description": "streaming_session_Restored"},
+        {"definition": None, "description": "streaming_session_Restored"},
+        {"definition": "streaming_session_Restored"},
+        {"definition": "publish_started"},
+    ],
+)
+def test_a_publisher_that_is_back_has_started(value: dict[str, Any]) -> None:
+    protocol = publishing()
+    whole = {"command": "notification", "streamId": "alice", **value}
+    name = "publish_started" if value.get("definition") == "publish_started" else "session_restored"
+    assert protocol.receive(json.dumps(whole)) == (Report(name, whole), Started("alice"))
+    assert protocol.receive(json.dumps(whole)) == (Report(name, whole),)
+
+
+def test_only_an_own_publisher_starts() -> None:
+    protocol = playing()
+    for stream_id in ("room1", "alice", ""):
+        reports = receive(protocol, "notification", definition="publish_started", streamId=stream_id)
+        assert [type(action) for action in reports] == [Report]
+
+
+@pytest.mark.parametrize("definition", [{}, {"definition": None}, {"definition": ""}])
+def test_a_notification_without_a_name_is_reported_as_one(definition: dict[str, Any]) -> None:
+    """The answer to a push notification that went well."""
+    value = {"command": "notification", "success": True, **definition}
+    assert Protocol().receive(json.dumps(value)) == (Report("notification", value),)
 
 
 @pytest.mark.parametrize("name", wire.names("error_no"))
@@ -352,15 +506,26 @@ def test_errors_are_reported_whole(name: str) -> None:
     assert protocol.receive(json.dumps(value)) == (Report(value["definition"], value, error=True),)
 
 
-@pytest.mark.parametrize("name", ["stream_information", "room_information", "track_list"])
+@pytest.mark.parametrize(
+    "name", ["stream_information", "room_information", "track_list", "connect_with_new_id", "peer_message"]
+)
 def test_answers_that_are_commands_are_reported_too(name: str) -> None:
     value = wire.message(name)
     assert Protocol().receive(json.dumps(value)) == (Report(value["command"], value),)
 
 
-@pytest.mark.parametrize("name", ["connect_with_new_id", "peer_message", "publish", "ping", "event_update_audio_level"])
-def test_what_is_not_known_is_ignored(name: str) -> None:
-    assert Protocol().receive(json.dumps(wire.message(name))) == ()
+@pytest.mark.parametrize("command", ["notification", "videoTrackAssignmentList"])
+def test_the_assignment_list_may_be_a_message_too(command: str) -> None:
+    about = {"definition": "videoTrackAssignmentList"} if command == "notification" else {}
+    value = {"command": command, **about, "streamId": "room1", "videoTrackAssignments": []}
+    assert Protocol().receive(json.dumps(value)) == (Report("videoTrackAssignmentList", value),)
+
+
+def test_what_is_not_known_is_ignored_and_counted() -> None:
+    protocol = Protocol()
+    for name in ("future", "", "ping", "publish"):
+        assert receive(protocol, name, streamId="alice") == ()
+    assert protocol.unknown == 4
 
 
 def test_a_pong_is_reported() -> None:
@@ -379,8 +544,95 @@ def test_garbage_changes_nothing() -> None:
     assert answer(protocol) == (ApplyAnswer("alice", "answer"),)
 
 
-def test_garbage_is_not_the_first_message() -> None:
-    protocol = Protocol()
-    with pytest.raises(WireError):
-        protocol.receive("garbage")
-    assert protocol.receive(json.dumps(NO_STREAM_NAME)) == (UseIceServer("", "", ""),)
+# -- the Community Edition ---------------------------------------------------------------------------
+
+
+NOBODY = {"command": "error", "definition": "no_stream_exist", "error_code": "404", "streamId": "room1"}
+IS_COMMUNITY = Report("community_edition", {"streamId": "room1"}, error=True)
+
+
+def in_a_room(clock: Clock, *, started: bool = True) -> Protocol:
+    """Our own stream is in the room, and the room is played."""
+    protocol = Protocol(clock)
+    protocol.publish(PUBLISH)
+    if started:
+        receive(protocol, "notification", definition="publish_started", streamId="alice")
+    protocol.play(PLAY)
+    return protocol
+
+
+def nobody(protocol: Protocol, clock: Clock, times: int, every: float = 3.0) -> list[Any]:
+    """What follows, besides the error itself, when the room is empty so many times."""
+    more: list[Any] = []
+    for _ in range(times):
+        report, *rest = protocol.receive(json.dumps(NOBODY))
+        assert report == Report("no_stream_exist", NOBODY, error=True)
+        more += rest
+        clock.now += every
+    return more
+
+
+def test_a_server_that_gives_itself_away_cannot_play_rooms(clock: Clock) -> None:
+    protocol = in_a_room(clock)
+    assert nobody(protocol, clock, 1) == [Send(GetIceServerConfig())]
+    protocol.receive(json.dumps(NO_STREAM_NAME))
+    assert protocol.plays_rooms
+    assert nobody(protocol, clock, 100) == [IS_COMMUNITY]
+    assert not protocol.plays_rooms
+    protocol.disconnected()
+    protocol.play(PLAY)
+    assert nobody(protocol, clock, 100) == []
+
+
+def test_a_server_that_offers_after_all_can_play_rooms(clock: Clock) -> None:
+    protocol = in_a_room(clock)
+    nobody(protocol, clock, 1)
+    protocol.receive(json.dumps(NO_STREAM_NAME))
+    nobody(protocol, clock, 1)
+    assert not protocol.plays_rooms
+    receive(protocol, "takeConfiguration", streamId="room1", type="offer", sdp="v=0")
+    assert protocol.plays_rooms
+
+
+def test_a_server_that_answers_nothing_is_believed_to_be_it_after_a_while(clock: Clock) -> None:
+    protocol = in_a_room(clock)
+    assert nobody(protocol, clock, COMMUNITY_TRIES) == [Send(GetIceServerConfig())]
+    assert nobody(protocol, clock, 100) == [IS_COMMUNITY]
+    assert clock.now - 1000 >= COMMUNITY_SPAN
+
+
+def test_quick_answers_alone_are_not_enough(clock: Clock) -> None:
+    assert nobody(in_a_room(clock), clock, 100, every=0.1) == [Send(GetIceServerConfig())]
+
+
+def test_who_only_watches_cannot_tell_unless_the_server_gives_itself_away(clock: Clock) -> None:
+    protocol = Protocol(clock)
+    protocol.play(PLAY)
+    assert nobody(protocol, clock, 100) == []
+    protocol.ask_ice_servers()
+    protocol.receive(json.dumps(NO_STREAM_NAME))
+    assert nobody(protocol, clock, 100) == [IS_COMMUNITY]
+
+
+def test_before_the_own_stream_is_in_the_room_nothing_is_concluded(clock: Clock) -> None:
+    assert nobody(in_a_room(clock, started=False), clock, 100) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"command": "iceServerConfig"},
+        {"command": "takeConfiguration", "streamId": "room1", "type": "offer", "sdp": "v=0"},
+        {"command": "notification", "definition": "subtrackList", "subtrackList": []},
+        {"command": "notification", "definition": "subtrackCount", "count": 1},
+        {"command": "roomInformation"},
+    ],
+    ids=lambda value: value.get("definition") or value["command"],
+)
+def test_alone_in_a_room_of_the_enterprise_edition_it_is_not_suspected(value: dict[str, Any], clock: Clock) -> None:
+    protocol = in_a_room(clock)
+    nobody(protocol, clock, 1)
+    protocol.receive(json.dumps(value))
+    assert protocol.edition is Edition.ENTERPRISE
+    assert nobody(protocol, clock, 1000) == []
+    assert protocol.plays_rooms

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import itertools
 import json
+import os
 import socket
 import ssl
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +22,18 @@ from cryptography.x509.oid import NameOID
 from websockets.asyncio.server import ServerConnection, serve
 
 from tests.waiting import until
-from tui.core import signaling
+from tui.core import link, signaling
 from tui.core.adaptor import WebRTCAdaptor
-from tui.core.messages import MESSAGE_LIMIT, Stop
+from tui.core.messages import Stop
 from tui.core.signaling import Signaling, back_off
+from tui.core.wire import MESSAGE_LIMIT
 from tui.errors import AntconfError, LostError, RefusedError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
+
+    from websockets.http11 import Request, Response
 
 
 @asynccontextmanager
@@ -151,6 +157,104 @@ async def test_a_redirect_in_a_circle() -> None:
     assert type(error) is UnreachableError
 
 
+@pytest.mark.parametrize("target", ["ws://elsewhere.example.org/live/websocket", "wss://127.0.0.1/live/websocket"])
+async def test_a_redirect_to_another_place_is_not_followed(target: str) -> None:
+    async with answering(f"HTTP/1.1 302 x\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode()) as port:
+        error = await fault(f"ws://127.0.0.1:{port}/live/websocket")
+    assert type(error) is UnreachableError
+    assert "another place" in str(error)
+    assert error.hint
+
+
+@pytest.mark.parametrize("redirects", [signaling.MAX_REDIRECTS, signaling.MAX_REDIRECTS + 1])
+async def test_three_redirects_to_the_same_host_are_followed(redirects: int) -> None:
+    asked: list[str] = []
+
+    def answer(connection: ServerConnection, request: Request) -> Response | None:
+        asked.append(request.path)
+        if len(asked) > redirects:
+            return None
+        response = connection.respond(302, "")
+        response.headers["Location"] = f"/step{len(asked)}"
+        return response
+
+    async with serve(ServerConnection.wait_closed, "127.0.0.1", 0, process_request=answer) as server:
+        url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/live/websocket"
+        if redirects > signaling.MAX_REDIRECTS:
+            assert "without end" in str(await fault(url))
+        else:
+            async with await Signaling.open(url):
+                pass
+            assert asked == ["/live/websocket", "/step1", "/step2", "/step3"]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("Retry-After: 7", 7.0),
+        ("Retry-After: 99999", 60.0),
+        ("Retry-After: -1", 0.0),
+        ("Retry-After: \u00b2", 0.0),
+        ("Retry-After: Fri, 31 Dec 1999 23:59:59 GMT", 0.0),
+        ("Retry-After: 1\r\nRetry-After: 2", 0.0),
+        ("X: y", 0.0),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_busy_server_says_when_to_come_back(status: int, header: str, seconds: float) -> None:
+    async with answering(f"HTTP/1.1 {status} x\r\n{header}\r\nContent-Length: 0\r\n\r\n".encode()) as port:
+        error = await fault(f"ws://127.0.0.1:{port}/live/websocket")
+    assert isinstance(error, UnreachableError)
+    assert error.retry_after == seconds
+
+
+async def test_in_a_call_a_busy_server_is_left_alone_as_long_as_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "back_off", lambda: itertools.repeat(0.01))
+    opened: list[float] = []
+
+    def answer(connection: ServerConnection, _: Request) -> Response | None:
+        opened.append(asyncio.get_running_loop().time())
+        if len(opened) != 2:
+            return None
+        response = connection.respond(503, "")
+        response.headers["Retry-After"] = "1"
+        return response
+
+    async def close(server: ServerConnection) -> None:
+        if len(opened) == 1:
+            async for _ in server:
+                server.transport.abort()
+        await server.wait_closed()
+
+    async with serve(close, "127.0.0.1", 0, process_request=answer) as server:
+        url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/live/websocket"
+        adaptor = WebRTCAdaptor(url, lambda *_: None)
+        await adaptor.play("room1")
+        await until(lambda: len(opened) == 3)
+        await adaptor.aclose()
+    assert opened[2] - opened[1] >= 1.0
+
+
+async def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with answering(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n") as port:
+        for variable in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(variable, f"http://127.0.0.1:{port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        error = await fault("ws://ams.example.org:5080/live/websocket")
+    assert "proxy" in str(error)
+    assert "http_proxy" in error.hint
+
+
+async def test_a_socks_proxy_that_we_cannot_speak_to_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("http_proxy", "https_proxy", "no_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("socks_proxy", "socks5h://127.0.0.1:9")
+    monkeypatch.setitem(sys.modules, "python_socks.async_.asyncio", None)
+    error = await fault("ws://ams.example.org:5080/live/websocket")
+    assert type(error) is UnreachableError
+    assert "SOCKS" in str(error)
+
+
 async def test_a_redirect_to_somewhere_odd() -> None:
     async with answering(b"HTTP/1.1 302 x\r\nLocation: gopher://x/\r\nContent-Length: 0\r\n\r\n") as port:
         error = await fault(f"ws://127.0.0.1:{port}/live/websocket")
@@ -244,7 +348,7 @@ async def test_texts_come_in_order_until_the_server_closes() -> None:
     assert reason == "the server closed the signalling connection (1000)"
 
 
-@pytest.mark.parametrize("code", [1001, 1008, 1011, 4000])
+@pytest.mark.parametrize("code", [1001, 1011, 4000])
 async def test_the_servers_reason_is_told(code: int) -> None:
     async def close(server: ServerConnection) -> None:
         await server.close(code, "go \x1b[2J away")
@@ -252,6 +356,44 @@ async def test_the_servers_reason_is_told(code: int) -> None:
     async with talking(close) as url, await Signaling.open(url) as opened:
         _, reason = await texts(opened)
     assert reason == f"the server closed the signalling connection ({code}: go \ufffd[2J away)"
+
+
+@pytest.mark.parametrize(("code", "reason"), [(1008, "go \x1b[2J away"), (4003, "Forbidden"), (1000, "unauthorized")])
+async def test_closed_because_of_who_we_are(code: int, reason: str) -> None:
+    async def close(server: ServerConnection) -> None:
+        await server.close(code, reason)
+
+    async with talking(close) as url, await Signaling.open(url) as opened:
+        with pytest.raises(RefusedError) as caught:
+            async for _ in opened:
+                pass
+    assert str(code) in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert caught.value.hint
+
+
+async def test_a_flood_is_read_slowly_and_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server waits, nothing is lost, and the loop is free meanwhile (hostile inputs, WS-18)."""
+    monkeypatch.setattr(signaling, "MESSAGES_AT_ONCE", 100)
+    monkeypatch.setattr(signaling, "MESSAGES_SPAN", 0.5)
+    sent = 0
+
+    async def flood(server: ServerConnection) -> None:
+        nonlocal sent
+        for sent in range(1, 301):
+            await server.send(f'{{"command":"pong","number":{sent},"padding":"{os.urandom(25_000).hex()}"}}')
+
+    loop = asyncio.get_running_loop()
+    async with talking(flood) as url, await Signaling.open(url) as opened:
+        begun, arrived, behind = loop.time(), [], 0
+        with contextlib.suppress(LostError):
+            async for text in opened:
+                arrived.append(json.loads(text)["number"])
+                behind = max(behind, sent - len(arrived))
+        assert loop.time() - begun >= 1.0
+    assert arrived == list(range(1, 301))
+    # Beyond what the buffers hold, the server could not send before we read.
+    assert behind < 200
 
 
 async def test_a_socket_that_breaks() -> None:

@@ -7,81 +7,92 @@ tells everything as the frozen events of `core.events` through one ``emit`` func
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 from tui.core.adaptor import WebRTCAdaptor
+from tui.core.attendance import Attendance
 from tui.core.events import (
     CallState,
     CallStateChanged,
     Event,
-    LocalMediaChanged,
+    ModeratorRequest,
+    Notice,
+    OnRequest,
     Participant,
     RosterChanged,
     TrackAdded,
     TrackRemoved,
+    Wish,
 )
 from tui.core.journal import Journal
-from tui.core.messages import Broadcast, load_object, read_assignments
-from tui.core.refusals import NOBODY_YET, refusal
-from tui.core.roster import PARTICIPANT_LIMIT, Roster
+from tui.core.presence import Presence
+from tui.core.refusals import NOBODY_YET
+from tui.core.roster import Roster
+from tui.core.talk import Talk
+from tui.core.talkers import Talkers
 from tui.core.tasks import Tasks
-from tui.errors import AntconfError, LostError, UnreachableError
+from tui.core.viewing import Viewing
+from tui.errors import AntconfError, UnreachableError, UsageError
 from tui.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
 
     from aiortc import RTCIceServer
     from av import VideoFrame
 
+    from tui.core.auth import Credentials
+    from tui.core.chat import Dialect
+    from tui.core.discovery import Endpoint
     from tui.core.peer import LocalTrack, RemoteTrack
-
-LOCAL_PREVIEW = "local"
-"""What `Participant.video` and `Participant.audio` say for oneself."""
+    from tui.core.stats import PeerStats
+    from tui.core.viewing import Kind
+    from tui.core.wire import Json
 
 JOIN_TIMEOUT = 15.0
 """Seconds from ``join`` to being in the room, then the attempt has failed."""
 
-REFRESH = 5.0
-"""Seconds between two looks at the list of participants: pushes are not complete (section 4.3)."""
-
-DEBOUNCE = 0.3
-"""Seconds in which several reasons to look again become one."""
+ROSTER_PERIOD = 0.1
+"""Seconds between two rosters that are told; the first change is told at once."""
 
 TALKING_PERIOD = 0.2
-TALKING_LEVEL = 50
-"""An RFC 6464 level at or below this is talking: 0 is loudest, 127 silence."""
+"""Seconds between two looks at who talks."""
 
-TALKING_HOLD = 0.8
-"""Seconds of quiet until somebody has stopped talking."""
+SLOW_TURNS = 5
+"""Every so many of those looks also at what changes by time alone."""
 
-PAGE = 50
-
-_LOOK_AGAIN = frozenset({"subtrackAdded", "subtrackRemoved", "play_started", "session_restored", "subtrackCount"})
+_REASONS = frozenset({"play_started", "play_finished", "publish_started", "session_restored"})
+"""After these the list of participants may be another one."""
 
 
 class Conference:
     """A room, joined and left any number of times.
 
     ``audio`` and ``video`` are published unless ``play_only``; they stay the caller's. With ``publish_only`` the others
-    are neither seen nor heard, which costs nothing. ``local_preview`` is called with each own picture. Every method may
-    be called in any state.
+    are neither seen nor heard, which costs nothing. ``local_preview`` is called with each own picture. Who only plays
+    and has a name is listed by the legacy join, as the official application does, unless ``listed`` is false.
+    ``on_request`` is what becomes of moderators' requests, ``dialects`` overrides how chat is written,
+    ``tracks_off`` starts without any media until `set_track_enabled` asks for it. Every method may be called in any
+    state.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str | Endpoint,
         room: str,
         stream_id: str,
         emit: Callable[[Event], None],
         *,
         name: str = "",
-        token: str = "",
+        role: str = "",
+        credentials: Credentials | None = None,
         play_only: bool = False,
         publish_only: bool = False,
+        listed: bool = True,
+        tracks_off: bool = False,
+        on_request: OnRequest = OnRequest.ASK,
+        dialects: Iterable[Dialect] | None = None,
         audio: LocalTrack | None = None,
         video: LocalTrack | None = None,
         local_preview: Callable[[VideoFrame], None] | None = None,
@@ -92,33 +103,56 @@ class Conference:
         self._stream_id = stream_id
         self._emit = emit
         self._name = name
-        self._token = token
+        self._role = role
+        self._credentials = credentials
         self._play_only = play_only
         self._publish_only = publish_only
+        self._listed = listed and play_only and bool(name)
+        self._tracks_off = tracks_off
+        self._on_request = on_request
+        self._dialects = dialects
         self._audio = None if play_only else audio
-        self._microphone = None if self._audio is None or self._audio.stand_in else self._audio
         self._video = None if play_only else video
         self._preview = local_preview
         self._ice_servers = ice_servers
+        self._presence = Presence(stream_id, name, role, self._audio, self._video, play_only)
+        self._viewing = Viewing(room, room if play_only else stream_id)
         self._adaptor: WebRTCAdaptor | None = None
         self._tasks = Tasks()
         self._joining: asyncio.Task[None] | None = None
         self._ending = asyncio.Lock()
         self._failure: AntconfError | None = None
-        self._refused_by = ""
         self._state = CallState.IDLE
         self._joined = asyncio.Event()
         self._parts = {part for part, used in (("publisher", not play_only), ("player", not publish_only)) if used}
         self._missing: set[str] = set()
-        self._published_meta_data = ""
-        self._roster = Roster(room, stream_id)
+        self._telling = asyncio.Lock()
+        self._showing: asyncio.TimerHandle | None = None
         self._shown: tuple[Participant, ...] = ()
+        self._people: tuple[Participant, ...] | None = ()
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """What lasts for one time in the room."""
+        self._roster = Roster(self._room, self._stream_id)
+        self._talkers = Talkers()
+        self._attendance = Attendance(self, self._room, self._roster)
+        self._journal = Journal(self._emit)
+        self._talk = Talk(
+            self,
+            self._emit,
+            self._roster,
+            self._talkers,
+            room=self._room,
+            own_id=self._stream_id,
+            own_name=self._presence.name,
+            on_request=self._on_request,
+            dialects=self._dialects,
+        )
         self._tracks: dict[str, RemoteTrack] = {}
-        self._pages: list[Broadcast] = []
-        self._listed = 0
-        self._look = asyncio.Event()
-        self._last_talk: dict[str, float] = {}
-        self._journal = Journal(emit)
+        self._told_tracks: set[str] = set()
+        self._published_meta_data = self._told_meta_data = ""
+        self._untold: set[str] = set()
 
     @property
     def state(self) -> CallState:
@@ -127,17 +161,27 @@ class Conference:
 
     @property
     def participants(self) -> tuple[Participant, ...]:
-        """Who is in the room, oneself first."""
-        return self._shown
+        """Who is in the room, oneself first; ahead of what was told last."""
+        if self._people is None:
+            talking = self._talkers.now()
+            myself = self._presence.participant(self._stream_id in talking)
+            self._people = () if self._adaptor is None else (myself, *self._roster.participants(talking))
+        return self._people
 
-    # what a person can do
+    # in and out
 
     async def join(self) -> None:
-        """Enter the room. Returns when in it, or when that has failed or was given up: the state says which."""
+        """Enter the room. Returns when in it, or when that has failed or was given up: the state says which.
+
+        Only a defect is raised.
+        """
         if self._adaptor is None and (self._joining is None or self._joining.done()):
             self._joining = self._tasks.spawn(self._enter(), "joining")
-        if self._joining is not None:
-            await asyncio.wait({self._joining})
+        joining = self._joining
+        if joining is not None:
+            await asyncio.wait({joining})
+            if not joining.cancelled() and (defect := joining.exception()) is not None:
+                raise defect
 
     async def leave(self) -> None:
         """Stop publishing and playing, and close the connection; nothing happens when not in the room."""
@@ -150,6 +194,10 @@ class Conference:
             self._set_state(CallState.LEAVING)
             await self._end()
             self._set_state(CallState.IDLE)
+
+    async def aclose(self) -> None:
+        """Leave if need be; idempotent."""
+        await self.leave()
 
     async def _enter(self) -> None:
         async with self._ending:  # a leave that is under way comes first
@@ -170,19 +218,9 @@ class Conference:
             )
         try:
             await adaptor.open()
-            self._tell_local_media()
-            if not self._play_only:
-                self._published_meta_data = self._meta_data()
-                await adaptor.publish(
-                    self._stream_id,
-                    self._token,
-                    stream_name=self._name,
-                    main_track=self._room,
-                    meta_data=self._published_meta_data,
-                )
-            if not self._publish_only:
-                await adaptor.play(self._room, self._token, self._room)
+            self._emit(self._presence.media)
             async with asyncio.timeout(JOIN_TIMEOUT):
+                await self._begin_sessions(adaptor)
                 await self._joined.wait()
             if self._failure is not None:
                 raise self._failure
@@ -196,28 +234,149 @@ class Conference:
         except AntconfError as error:
             await self._fail_to_join(error)
         else:
-            self._tasks.spawn(self._follow_list(), "list of participants")
+            self._tasks.spawn(self._attendance.follow(), "list of participants")
             self._tasks.spawn(self._follow_talking(), "talking")
+
+    async def _begin_sessions(self, adaptor: WebRTCAdaptor) -> None:
+        if not self._play_only:
+            if self._stream_id == self._room:
+                raise UsageError("the stream id and the room are the same", "give the stream another id")
+            self._published_meta_data = self._presence.meta_data()
+            self._untold.clear()  # what was changed before
+            await adaptor.publish(
+                self._stream_id,
+                stream_name=self._name,
+                main_track=self._room,
+                meta_data=self._published_meta_data,
+                role=self._role,
+                credentials=self._credentials,
+            )
+        if self._presence.recording:
+            self._untold.add("recording")
+        if not self._publish_only:
+            await adaptor.play(
+                self._room,
+                room_id=self._room,
+                role=self._role,
+                subscriber_name=self._name,
+                disable_tracks_by_default=self._tracks_off,
+                credentials=self._credentials,
+            )
+
+    # what a person can do
+
+    @property
+    def microphone(self) -> bool | None:
+        """Whether we speak; ``None`` without a microphone."""
+        return self._presence.media.microphone
 
     async def set_microphone(self, on: bool) -> None:
         """Speak, or send silence; the room is told (order of section 6.5: media, metaData, event)."""
-        if self._microphone is not None and self._microphone.enabled != on:
-            self._microphone.enabled = on
-            await self._announce("MIC_UNMUTED" if on else "MIC_MUTED")
+        if self._presence.set_microphone(on):
+            await self._media_changed("microphone")
+
+    async def microphone_changed(self) -> None:
+        """The own sound has another source, perhaps a device where only a stand-in was: the room is told."""
+        await self._media_changed("microphone")
 
     async def set_camera(self, on: bool) -> None:
         """Send the picture, or black; the room is told."""
-        if self._video is not None and self._video.enabled != on:
-            self._video.enabled = on
-            await self._announce("CAM_TURNED_ON" if on else "CAM_TURNED_OFF")
+        if self._presence.set_camera(on):
+            await self._media_changed("camera")
+
+    async def camera_changed(self) -> None:
+        """The own picture has another source, perhaps one where only a stand-in was: the room is told."""
+        await self._media_changed("camera")
+
+    async def announce_recording(self, on: bool) -> None:
+        """Tell the room that we record the call, or do so no more; holds until it is changed, also over a reconnect."""
+        if self._presence.set_recording(on):
+            self.roster_changed()
+            self._untold.add("recording")
+            await self._tell_changes()
+
+    async def stats(self, own: bool = False) -> PeerStats | None:
+        """How the connection does that brings the room, or that takes our ``own`` stream; ``None`` without one."""
+        return None if self._adaptor is None else await self._adaptor.get_stats(self._stream_id if own else self._room)
+
+    def say(self, text: str) -> bool:
+        """Say something in the chat, now or as soon as there is a channel: a `ChatMessage` follows.
+
+        ``False`` when it was not taken: nothing to say, not in a room, or too much waits already.
+        """
+        return self._adaptor is not None and self._talk.say(text)
+
+    def react(self, reaction: str) -> bool:
+        """Show a feeling, such as ``thumbs_up``; ``False`` when there is no channel."""
+        return self._talk.react(reaction)
+
+    def raise_hand(self) -> bool:
+        """Ask the hosts to be allowed to speak; ``False`` when there is no channel."""
+        return self._talk.raise_hand()
+
+    def answer_hand(self, stream_id: str, granted: bool) -> bool:
+        """Tell a listener who raised a hand whether to speak; ``False`` when there is no channel."""
+        return self._talk.answer_hand(Notice.MAY_SPEAK if granted else Notice.MAY_NOT_SPEAK, stream_id)
+
+    def make_listener(self, stream_id: str) -> bool:
+        """Tell a speaker to listen again; ``False`` when there is no channel."""
+        return self._talk.answer_hand(Notice.LISTEN_AGAIN, stream_id)
+
+    def ask(self, wish: Wish, stream_id: str) -> bool:
+        """Ask a participant to mute and the like, as a moderator; ``False`` when there is no channel."""
+        return self._talk.ask(wish, stream_id)
+
+    async def answer_request(self, request: ModeratorRequest, granted: bool) -> None:
+        """Do what was asked of us, or not; a request is answered once."""
+        wish = self._talk.answer(request, granted)
+        if wish is not None:
+            await self._comply(wish)
+
+    # what a person wants to see
+
+    async def set_max_video_tracks(self, count: int) -> None:
+        """Receive at most so many pictures; holds until it is changed, also over a reconnect."""
+        await self._viewing.set_most(count)
+
+    async def show_page(self, offset: int, size: int) -> None:
+        """Fill the slots with these participants, when there are more of them than slots."""
+        await self._viewing.set_page(offset, size)
+
+    async def pin(self, stream_id: str, slot: str | None = None) -> bool:
+        """Keep a participant's picture in a slot, in ``slot`` or the best; ``False`` when there is none."""
+        label = slot or self._best_slot(stream_id)
+        if label is None:
+            return False
+        await self._viewing.pin(stream_id, label)
+        self._talk.tell_pinned(stream_id, True)
+        self._attendance.look_again()
+        return True
+
+    def _best_slot(self, stream_id: str) -> str | None:
+        return self._roster.slot_of(stream_id) or self._roster.free_slot(self._viewing.most, self._viewing.held)
+
+    async def _pin_again(self) -> None:
+        for stream_id in self._viewing.due:
+            if stream_id in self._roster and (label := self._best_slot(stream_id)) is not None:
+                await self._viewing.pin(stream_id, label)
+
+    async def unpin(self, stream_id: str) -> None:
+        """Let the slot follow the speakers again."""
+        if await self._viewing.unpin(stream_id):
+            self._talk.tell_pinned(stream_id, False)
+            self._attendance.look_again()
+
+    async def set_track_enabled(self, stream_id: str, on: bool, kind: Kind | None = None) -> None:
+        """Have a participant's sound or picture sent to us or not; ``None`` means both."""
+        await self._viewing.enable(stream_id, kind, on)
+
+    async def set_quality(self, height: int, stream_id: str | None = None) -> None:
+        """Receive pictures of this height, of everybody or of one; 0 leaves it to the server."""
+        await self._viewing.set_height(height, stream_id)
 
     def owner_of(self, track: RemoteTrack) -> str | None:
         """The stream id of who is on that track now."""
         return self._roster.owner_of(track)
-
-    async def aclose(self) -> None:
-        """Leave if need be; idempotent."""
-        await self.leave()
 
     # state
 
@@ -242,11 +401,15 @@ class Conference:
         adaptor, self._adaptor = self._adaptor, None
         await self._tasks.aclose()
         if adaptor is not None:
+            if self._listed:
+                await adaptor.leave_from_room(self._room, self._stream_id)
             await adaptor.aclose()
-        self._roster = Roster(self._room, self._stream_id)
-        self._last_talk.clear()
-        self._journal = Journal(self._emit)
-        self._show_roster()
+        self._viewing.pause()
+        self._begin_anew()
+        if self._showing is not None:
+            self._showing.cancel()
+            self._showing = None
+        self._show_now()
 
     def _give_up(self, error: AntconfError) -> None:
         """The adaptor has given up: the room cannot be held."""
@@ -264,14 +427,24 @@ class Conference:
     def _arrived(self, part: str) -> None:
         """The publisher or the player is up, or back."""
         self._missing.discard(part)
-        if not self._missing and self._state in (CallState.CONNECTING, CallState.RECONNECTING):
+        is_away = self._adaptor is not None and self._state in (CallState.CONNECTING, CallState.RECONNECTING)
+        if is_away and not self._missing:
             self._joined.set()
             self._set_state(CallState.JOINED)
 
     def _lost(self, parts: set[str], reason: str) -> None:
-        if self._state in (CallState.JOINED, CallState.RECONNECTING):
+        if "player" in parts:
+            self._play_ended()
+        if self._adaptor is not None and self._state in (CallState.JOINED, CallState.RECONNECTING):
             self._missing |= parts
             self._set_state(CallState.RECONNECTING, reason=reason)
+
+    def _play_ended(self) -> None:
+        """What the play connection told is not true any more."""
+        self._viewing.pause()
+        self._attendance.forget()
+        self._roster.forget_slots()
+        self.roster_changed()
 
     # what the adaptor says
 
@@ -282,172 +455,199 @@ class Conference:
             case "newTrackAvailable":
                 self._begin_track(record["remoteTrack"])
             case "data_received":
-                self._on_data(record.get("data"))
+                self._talk.take(str(record.get("streamId")), record.get("data"))
+            case "data_channel_opened":
+                self.spawn(self._tell_changes(), "changes")
+                self._talk.flush()
             case "publish_started" | "session_restored" if record.get("streamId") == self._stream_id:
                 self._arrived("publisher")
-                if self._meta_data() != self._published_meta_data:
-                    self._tasks.spawn(self._tell_meta_data(), "metaData")
-                self._show_roster()
+                # Published again it has the metaData of its first time; what a restored one has, nobody says.
+                self._told_meta_data = self._published_meta_data if info == "publish_started" else ""
+                self.spawn(self._tell_changes(), "changes")
+                self.spawn(self._viewing.repeat_most(), "limit")
+                self._talk.flush()
+                self.roster_changed()
+            case "publish_finished" if record.get("streamId") == self._stream_id:
+                self._lost({"publisher"}, "others do not see us any more")
             case "play_started" if record.get("streamId") == self._room:
                 self._arrived("player")
-            case "subtrackAdded" | "subtrackRemoved" if record.get("mainTrack") == self._room:
-                change = self._roster.add if info == "subtrackAdded" else self._roster.remove
-                if isinstance(record.get("trackId"), str):
-                    change(record["trackId"])
-                self._show_roster()
-            case "subtrackList" if record.get("streamId") == self._room:
-                self._on_subtracks(record.get("subtrackList"))
-            case "broadcastObject":
-                if (broadcast := Broadcast.read(record.get("broadcast"))) and broadcast.stream_id in self._roster:
-                    self._roster.describe(broadcast)
-                    self._show_roster()
+                self.spawn(self._begin_to_play(), "playing")
+            case "play_finished" if record.get("streamId") == self._room:
+                # Perhaps the last of the others has left: we stay, and it is played again (section 4.5).
+                self._play_ended()
+            case "videoTrackAssignmentList" if record.get("streamId") == self._room:
+                self._talk.assign(record)
             case "closed":
                 self._lost(self._parts, str(record.get("reason") or "the connection was lost"))
             case "reconnection_attempt_for_publisher":
                 self._lost({"publisher"}, "others do not see us any more")
             case "reconnection_attempt_for_player":
                 self._lost({"player"}, "the room does not reach us any more")
-        if info in _LOOK_AGAIN:
-            self._look.set()
+            case _:
+                self._attendance.take(info, record)
+        if info in _REASONS:
+            self._attendance.look_again()
 
     def _on_error(self, error: str, obj: Any) -> None:
         record = obj if isinstance(obj, dict) else {}
         self._journal.error(error, record)
         match error:
-            case _ if error in NOBODY_YET:
+            case _ if error in NOBODY_YET and record.get("streamId") in (self._room, "", None):
                 # An empty room is still the room (section 4.5).
                 self._arrived("player")
-            case "WebSocketNotConnected" | "internal_error":
-                cause = record.get("cause")
-                self._give_up(cause if isinstance(cause, AntconfError) else LostError(str(record.get("message"))))
-            case "session_ended":
-                self._give_up(refusal(self._refused_by, record.get("streamId")))
-            case _:
-                self._refused_by = error
-
-    def _on_data(self, data: object) -> None:
-        event = load_object(data) if isinstance(data, str) else {}
-        kind = event.get("eventType")
-        match kind:
-            case "VIDEO_TRACK_ASSIGNMENT_LIST":
-                self._roster.assign("video", read_assignments(event))
-            case "AUDIO_TRACK_ASSIGNMENT":
-                self._roster.assign("audio", read_assignments(event, "audioLabel"))
-            case "TRACK_LIST_UPDATED":
-                self._look.set()
-            case "MIC_MUTED" | "MIC_UNMUTED" | "CAM_TURNED_OFF" | "CAM_TURNED_ON":
-                if isinstance(event.get("streamId"), str):
-                    self._roster.hear_event(event["streamId"], kind)
-                self._look.set()
-            case _:
-                return
-        self._show_roster()
-
-    def _on_subtracks(self, entries: object) -> None:
-        if not isinstance(entries, list):
-            return
-        page = [broadcast for entry in entries if (broadcast := Broadcast.read(entry)) is not None]
-        self._pages += page
-        self._listed += len(entries)
-        if len(entries) >= PAGE and self._listed < PARTICIPANT_LIMIT and self._adaptor is not None:
-            self._tasks.spawn(self._adaptor.get_subtracks(self._room, self._listed, PAGE), "next page")
-            return
-        self._roster.list_subtracks(self._pages)
-        self._begin_list()
-        self._show_roster()
-
-    def _begin_list(self) -> None:
-        self._pages = []
-        self._listed = 0
+            case "WebSocketNotConnected" | "session_ended":
+                self._give_up(record["cause"])
+            case "internal_error":
+                self._give_up(AntconfError(f"internal error ({type(record.get('cause')).__name__})"))
+            case "community_edition":
+                self._emit(CallStateChanged(self._state, str(record.get("message")), str(record.get("hint") or "")))
 
     def _begin_track(self, track: RemoteTrack) -> None:
         self._tracks[track.key] = track
         self._roster.add_track(track)
         track.track.on("ended", lambda: self._end_track(track))
-        self._emit(TrackAdded(track))
-        self._show_roster()
+        self.tracks_changed()
 
     def _end_track(self, track: RemoteTrack) -> None:
         if self._tracks.pop(track.key, None) is not None:
             self._roster.remove_track(track)
-            self._emit(TrackRemoved(track))
-            self._show_roster()
+            if track.key in self._told_tracks:
+                self._told_tracks.discard(track.key)
+                self._emit(TrackRemoved(track))
+            self.roster_changed()
+
+    # what the parts ask for
+
+    @property
+    def adaptor(self) -> WebRTCAdaptor | None:
+        """`AttendanceOwner`."""
+        return self._adaptor if self._state is CallState.JOINED else None
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """`AttendanceOwner`."""
+        if self._adaptor is None:
+            work.close()
+        else:
+            self._tasks.spawn(work, name)
+
+    def send_event(self, event: Json, *, to_room: bool = False) -> bool:
+        """`TalkOwner` (section 6.1)."""
+        if self._adaptor is None:
+            return False
+        ways = [self._room] if to_room or self._play_only else [self._stream_id, self._room]
+        if "publisher" in self._missing and not self._play_only:
+            ways = [self._room]
+        for way in ways:
+            if self._adaptor.send_data(way, json.dumps(event)):
+                self._journal.event(way, event)
+                return True
+        return False
+
+    def tracks_changed(self) -> None:
+        """`TalkOwner`: a track is told of for as long as it does not carry ourselves."""
+        for key, track in self._tracks.items():
+            if self._roster.is_own(track) is (key in self._told_tracks):
+                self._told_tracks ^= {key}
+                self._emit(TrackAdded(track) if key in self._told_tracks else TrackRemoved(track))
+        if self._viewing.due:
+            self.spawn(self._pin_again(), "pins")
+        self.roster_changed()
+
+    def roster_changed(self) -> None:
+        """`TalkOwner`: the roster is told now, or with what else changes within `ROSTER_PERIOD`."""
+        self._people = None
+        if self._showing is None:
+            self._show_now()
+            self._showing = asyncio.get_running_loop().call_later(ROSTER_PERIOD, self._show_rest)
+
+    def look_again(self) -> None:
+        """`TalkOwner`."""
+        self._attendance.look_again()
+
+    def could(self, wish: Wish) -> bool:
+        """`TalkOwner`."""
+        return self._presence.could(wish)
+
+    def comply(self, wish: Wish) -> None:
+        """`TalkOwner`."""
+        self.spawn(self._comply(wish), "request")
+
+    async def _comply(self, wish: Wish) -> None:
+        match wish:
+            case Wish.MICROPHONE_OFF | Wish.MICROPHONE_ON:
+                await self.set_microphone(wish is Wish.MICROPHONE_ON)
+            case Wish.CAMERA_OFF:
+                await self.set_camera(False)
 
     # what goes on by itself
 
-    async def _follow_list(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REFRESH):
-                    await self._look.wait()
-                    await asyncio.sleep(DEBOUNCE)
-            self._look.clear()
-            if self._adaptor is not None and self._state is CallState.JOINED:
-                self._begin_list()
-                await self._adaptor.get_subtracks(self._room, 0, PAGE)
-                await self._adaptor.request_video_track_assignments(self._room)
-
     async def _follow_talking(self) -> None:
+        talked, turn = self._talkers.now(), 0
         while True:
             await asyncio.sleep(TALKING_PERIOD)
-            now = time.monotonic()
-            self._last_talk = {owner: at for owner, at in self._last_talk.items() if now - at < TALKING_HOLD}
+            turn += 1
             for track in self._tracks.values():
-                if track.kind == "audio" and track.audio_level <= TALKING_LEVEL:
-                    owner = self._roster.owner_of(track)
-                    if owner is not None:
-                        self._last_talk[owner] = now
-            if self._adaptor is not None and self._adaptor.own_level(self._stream_id) <= TALKING_LEVEL:
-                self._last_talk[self._stream_id] = now
-            self._show_roster()
+                if track.kind == "audio" and (owner := self._roster.owner_of(track)) is not None:
+                    self._talkers.hear(owner, track.audio_level)
+            if self._adaptor is not None:
+                self._talkers.hear(self._stream_id, self._adaptor.own_level(self._stream_id))
+            talking = self._talkers.now()
+            if talking != talked or turn % SLOW_TURNS == 0:
+                talked = talking
+                self.roster_changed()
+            if turn % SLOW_TURNS == 0 and (dropped := self._talk.take_dropped()):
+                complaint = {"streamId": self._room, "error": f"{dropped} messages dropped"}
+                self._journal.error("data_channel_error", complaint)
 
-    async def _announce(self, event_type: str) -> None:
-        self._tell_local_media()
-        self._show_roster()
-        if self._adaptor is None or "publisher" in self._missing:
+    async def _begin_to_play(self) -> None:
+        """The room is played, for the first time or anew: the server knows nothing of what we want (section 4.6)."""
+        if self._adaptor is None:
             return
-        await self._tell_meta_data()
-        self._adaptor.send_data(self._stream_id, json.dumps({"streamId": self._stream_id, "eventType": event_type}))
+        await self._adaptor.get_broadcast_object(self._room)
+        await self._viewing.resume(self._adaptor)
+        if self._listed:
+            await self._adaptor.join_room(
+                self._room,
+                self._stream_id,
+                stream_name=self._name,
+                role=self._role,
+                metadata=self._presence.meta_data(),
+            )
 
-    async def _tell_meta_data(self) -> None:
-        if self._adaptor is not None:
-            await self._adaptor.update_stream_meta_data(self._stream_id, self._meta_data())
+    async def _media_changed(self, medium: str) -> None:
+        self._emit(self._presence.media)
+        self.roster_changed()
+        self._untold.add(medium)
+        await self._tell_changes()
 
-    def _meta_data(self) -> str:
-        """Both dialects of section 6.5."""
-        muted = self._microphone is None or not self._microphone.enabled
-        camera = self._video is not None and self._video.enabled
-        return json.dumps({"isMicMuted": muted, "isCameraOn": camera, "isCameraOff": not camera})
+    async def _tell_changes(self) -> None:
+        """Tell the room what it does not know of us yet: metaData first, then the events (section 6.5)."""
+        async with self._telling:
+            adaptor = self._adaptor
+            if adaptor is None or "publisher" in self._missing:
+                return
+            meta_data = self._presence.meta_data()
+            # Who only plays has none.
+            if meta_data != self._told_meta_data and not self._play_only:
+                self._told_meta_data = meta_data
+                await adaptor.update_stream_meta_data(self._stream_id, meta_data)
+            for medium in sorted(self._untold):
+                event = {"streamId": self._stream_id, "eventType": self._presence.events()[medium]}
+                if self._play_only:
+                    # They are on nobody's list.
+                    event["senderStreamName"] = self._presence.name
+                if self.send_event(event):
+                    self._untold.discard(medium)
 
     # what is told
 
-    def _tell_local_media(self) -> None:
-        self._emit(
-            LocalMediaChanged(
-                None if self._microphone is None else self._microphone.enabled,
-                None if self._video is None else self._video.enabled,
-            )
-        )
+    def _show_now(self) -> None:
+        self._people = None
+        if self.participants != self._shown:
+            self._shown = self.participants
+            self._emit(RosterChanged(self._shown))
 
-    def _show_roster(self) -> None:
-        now = time.monotonic()
-        talking = {owner: now - heard < TALKING_HOLD for owner, heard in self._last_talk.items()}
-        people: tuple[Participant, ...] = ()
-        if self._adaptor is not None:
-            people = (self._myself(talking), *self._roster.participants(talking))
-        if people != self._shown:
-            self._shown = people
-            self._emit(RosterChanged(people))
-
-    def _myself(self, talking: Mapping[str, bool]) -> Participant:
-        microphone = self._microphone is not None and self._microphone.enabled
-        return Participant(
-            stream_id=self._stream_id,
-            name=self._name or self._stream_id,
-            is_self=True,
-            microphone=microphone,
-            camera=self._video is not None and self._video.enabled,
-            talking=microphone and talking.get(self._stream_id, False),
-            video=LOCAL_PREVIEW if self._video is not None else None,
-            audio=LOCAL_PREVIEW if self._microphone is not None else None,
-        )
+    def _show_rest(self) -> None:
+        self._showing = None
+        if self._people is None:
+            self.roster_changed()

@@ -68,7 +68,10 @@ class CallStateChanged:
 class Participant:
     """One person in the room, as of now.
 
-    ``video`` and ``audio`` name the tracks that carry them at present (`RemoteTrack.key`), ``None`` without.
+    ``video``, ``audio`` and ``presentation`` (the picture of a shared screen) name the tracks that carry them at
+    present (`RemoteTrack.key`), ``None`` without. ``pinned`` is whoever keeps the slot whoever speaks, ``recording``
+    whoever says that they record the call, ``stale`` whoever the server has not heard of for a while. Whose picture
+    plays before the server says who it is has a ``stream_id`` that begins with ``?``.
     """
 
     stream_id: str
@@ -79,6 +82,12 @@ class Participant:
     talking: bool = False
     video: str | None = None
     audio: str | None = None
+    presentation: str | None = None
+    role: str = ""
+    play_only: bool = False
+    pinned: bool = False
+    recording: bool = False
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +99,17 @@ class RosterChanged:
 
 @dataclass(frozen=True, slots=True)
 class TrackAdded:
-    """A remote track begins; read ``track.track`` (it keeps only the newest frames when nobody does)."""
+    """A remote track begins; sound goes to who listens (`RemoteTrack.listen`), video to who watches its ``pictures``.
+
+    A track on which the server sends ourselves is not told of, for as long as it does.
+    """
 
     track: RemoteTrack
 
 
 @dataclass(frozen=True, slots=True)
 class TrackRemoved:
-    """A remote track has ended."""
+    """A remote track has ended, or carries ourselves from now on."""
 
     track: RemoteTrack
 
@@ -110,4 +122,100 @@ class LocalMediaChanged:
     camera: bool | None
 
 
-Event: TypeAlias = Callback | CallStateChanged | RosterChanged | TrackAdded | TrackRemoved | LocalMediaChanged
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """Somebody said something to the room; ``at`` is seconds since the epoch.
+
+    ``verified`` is false where the claimed sender is not in the room as far as the server says. Own messages that
+    could not be sent yet are ``unsent``, and come again under the same ``number`` once they are.
+    """
+
+    number: int
+    sender: str
+    name: str
+    text: str
+    at: float
+    own: bool = False
+    verified: bool = True
+    unsent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """A sign of a participant's feelings: ``thumbs_up``, ``party_popper``, … (section 6.3); unknown ones too."""
+
+    sender: str
+    name: str
+    reaction: str
+
+
+class Wish(StrEnum):
+    """What a moderator can ask of a participant."""
+
+    MICROPHONE_OFF = "TURN_YOUR_MIC_OFF"
+    MICROPHONE_ON = "TURN_YOUR_MIC_ON"
+    CAMERA_OFF = "TURN_YOUR_CAM_OFF"
+
+
+class OnRequest(StrEnum):
+    """What becomes of a moderator's request; anybody can send one."""
+
+    ASK = "ask"
+    OBEY = "obey"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class ModeratorRequest:
+    """``sender`` asks us to do ``wish``: answer with `Conference.answer_request`, unless it was ``obeyed`` already."""
+
+    number: int
+    wish: Wish
+    sender: str
+    name: str
+    obeyed: bool = False
+
+
+class Notice(StrEnum):
+    """What else a participant or the server announces (section 6.2 and 6.3)."""
+
+    HAND_RAISED = "REQUEST_BECOME_PUBLISHER"
+    """A listener would like to speak."""
+    MAY_SPEAK = "APPROVE_BECOME_PUBLISHER"
+    """We may speak: join again as a publisher."""
+    MAY_NOT_SPEAK = "REJECT_BECOME_PUBLISHER"
+    LISTEN_AGAIN = "MAKE_LISTENER_AGAIN"
+    """We shall only listen again."""
+    PINNED = "PIN_USER"
+    """Somebody looks at us alone: a better picture is worth while."""
+    UNPINNED = "UNPIN_USER"
+    SCREEN_SHARED = "SCREEN_SHARED_ON"
+    RECORDING_ON = "RECORDING_TURNED_ON"
+    RECORDING_OFF = "RECORDING_TURNED_OFF"
+    BROADCAST_ON = "BROADCAST_ON"
+    BROADCAST_OFF = "BROADCAST_OFF"
+    VIEWER_ADDED = "PLAYER_ADDED"
+    VIEWER_REMOVED = "PLAYER_REMOVED"
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A notice about the participant ``stream_id``, who may be ourselves, or about a viewer known by name alone."""
+
+    notice: Notice
+    stream_id: str
+    name: str
+
+
+Event: TypeAlias = (
+    Callback
+    | CallStateChanged
+    | RosterChanged
+    | TrackAdded
+    | TrackRemoved
+    | LocalMediaChanged
+    | ChatMessage
+    | Reaction
+    | ModeratorRequest
+    | Announced
+)

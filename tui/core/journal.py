@@ -8,19 +8,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from tui.core.commands import GetSubtracks, GetSubtracksCount, GetVideoTrackAssignments, Ping
 from tui.core.events import Callback, Direction
-from tui.core.messages import (
-    Broadcast,
-    GetSubtracks,
-    GetSubtracksCount,
-    GetVideoTrackAssignments,
-    Message,
-    Ping,
-    TakeCandidate,
-)
+from tui.core.messages import TakeCandidate
+from tui.core.records import Broadcast, read_assignments
+from tui.core.wire import load_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from tui.core.wire import Json, Message
 
 _SDK_MADE = frozenset(
     {
@@ -35,9 +32,20 @@ _SDK_MADE = frozenset(
         "WebSocketNotConnected",
         "session_ended",
         "connection_timeout",
+        "community_edition",
+        "signalling_flood",
+        "data_channel_error",
+        "speaking_but_muted",
+        "updated_stats",
         "internal_error",
     }
 )
+_CLOCKWORK = frozenset({"pong", "bitrateMeasurement", "updated_stats"})
+"""Callbacks that come by the clock for as long as the call lasts."""
+
+_REPEATED = ("VIDEO_TRACK_ASSIGNMENT_LIST", "AUDIO_TRACK_ASSIGNMENT", "UPDATE_AUDIO_LEVEL")
+"""Data-channel events that come by the clock, or as answers to our polls (section 6.2)."""
+
 _POLLS = (GetSubtracks, GetSubtracksCount, GetVideoTrackAssignments, Ping, TakeCandidate)
 
 
@@ -55,11 +63,15 @@ class Journal:
 
     def callback(self, info: str, obj: Any) -> None:
         """A ``callback(info, obj)`` of the adaptor."""
-        state = _polled_state(info, obj)
-        routine = info == "pong" or (state is not None and self._polled.get(info) == state)
+        kind, state = _polled_state(info, obj)
+        routine = info in _CLOCKWORK or (state is not None and self._polled.get(kind) == state)
         if state is not None:
-            self._polled[info] = state
+            self._polled[kind] = state
         self._write(info, _as_json(obj), _direction(info), routine=routine)
+
+    def event(self, way: str, event: Json) -> None:
+        """An event that was sent on the data channel of the session ``way``."""
+        self._write("data_sent", {"streamId": way, "data": event}, Direction.OUT)
 
     def error(self, error: str, record: Mapping[str, Any]) -> None:
         """A ``callback_error(error, obj)`` of the adaptor."""
@@ -74,18 +86,30 @@ def _direction(info: str) -> Direction:
     return Direction.LOCAL if info in _SDK_MADE else Direction.IN
 
 
-def _polled_state(info: str, obj: Any) -> object:
-    """What an answer to one of our polls says, without the clocks in it; ``None`` for everything else."""
+def _polled_state(info: str, obj: Any) -> tuple[str, object]:
+    """What repeats by itself: its name, and what it says without the clocks and levels in it; ``None`` for the rest."""
     if not isinstance(obj, dict):
-        return None
+        return info, None
     match info:
         case "subtrackList" if isinstance(obj.get("subtrackList"), list):
-            return [Broadcast.read(entry) for entry in obj["subtrackList"]]
+            return info, [Broadcast.read(entry) for entry in obj["subtrackList"]]
         case "subtrackCount":
-            return obj.get("count")
-        case "data_received" if "VIDEO_TRACK_ASSIGNMENT_LIST" in str(obj.get("data")):
-            return obj["data"]
-    return None
+            return info, obj.get("count")
+        case "data_received" if isinstance(obj.get("data"), str):
+            return _told_state(obj["data"])
+    return info, None
+
+
+def _told_state(data: str) -> tuple[str, object]:
+    kind = next((kind for kind in _REPEATED if kind in data), "")
+    match kind:
+        case "VIDEO_TRACK_ASSIGNMENT_LIST":
+            return kind, data
+        case "AUDIO_TRACK_ASSIGNMENT":
+            return kind, read_assignments(load_object(data), "audioLabel")
+        case "UPDATE_AUDIO_LEVEL":
+            return kind, True
+    return kind, None
 
 
 def _as_json(obj: Any) -> object:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from aiortc import RTCIceServer
 
-from tui.core.address import is_loopback
+from tui.allowance import Allowance
+from tui.core.address import check_url, is_loopback, with_target
 from tui.core.aiortc_internals import Addresses
+from tui.core.discovery import Endpoint
+from tui.core.ice import is_private, usable
 from tui.core.protocol import (
     Actions,
     AddCandidate,
@@ -27,20 +29,26 @@ from tui.core.protocol import (
     MakeOffer,
     Protocol,
     Report,
+    Resume,
     Send,
+    Started,
     UseIceServer,
 )
-from tui.core.refusals import IN_USE, NOBODY_YET, PASSING, REFUSALS
+from tui.core.refusals import MEANINGS, Reaction
 from tui.core.session import Over, Session
 from tui.core.signaling import Signaling, back_off
 from tui.core.tasks import Tasks
-from tui.errors import AntconfError, LostError, RefusedError, UsageError, WireError
+from tui.core.wire import FieldError
+from tui.errors import AntconfError, LostError, RefusedError, UnreachableError, UsageError, WireError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tui.core.messages import Message, Play, Publish
+    from tui.core.auth import Credentials
+    from tui.core.commands import Play, Publish
     from tui.core.peer import LentTrack
+    from tui.core.stats import PeerStats
+    from tui.core.wire import Message
 
 logger = logging.getLogger(__name__)
 
@@ -57,18 +65,23 @@ BAD_MESSAGES = 20
 BAD_MESSAGE_SPAN = 10.0
 """So many broken messages in so many seconds, and the socket is closed (hostile inputs, WS-8)."""
 
-_ICE_URI = re.compile(r"(stun|turn|turns):[^\s?]{1,255}(\?transport=(udp|tcp))?\Z")
+_SPOKEN = {
+    "community_edition": "this server is the Community Edition: it can take your stream, but cannot play rooms",
+    "signalling_flood": "the server renegotiates without end, it is followed once a second",
+}
 
 
 class Link:
     """One server, and everything that is published to it and played from it.
 
-    ``callback`` and ``callback_error`` are the adaptor's; ``lend`` gives the own tracks to a new connection.
+    ``callback`` and ``callback_error`` are the adaptor's; ``lend`` gives the own tracks to a new connection. A server
+    is a URL, or the endpoint that names one; ``target`` is the cluster hint.
     """
 
     def __init__(
         self,
-        url: str,
+        server: str | Endpoint,
+        target: str,
         *,
         callback: Callable[[str, Any], None],
         callback_error: Callable[[str, Any], None],
@@ -77,18 +90,20 @@ class Link:
         reconnects: bool,
         on_command: Callable[[Message], None] | None,
     ) -> None:
-        local = is_loopback(url)
         self.callback = callback
         self.callback_error = callback_error
         self.lend = lend
         self.signalling = Protocol()
         self.online = asyncio.Event()
         self.reconnects = reconnects
-        self.addresses = Addresses.LOOPBACK if local else Addresses.HOST
+        self.addresses = Addresses.HOST
         self.sessions: dict[str, Session] = {}
-        self._url = url
-        self._ice_servers = [] if local else list(ice_servers or ())
-        self._asks_ice = not local and ice_servers is None
+        self._server = server
+        self._target = target
+        self._given_ice_servers = ice_servers
+        self._ice_servers: list[RTCIceServer] = []
+        self._asks_ice = False
+        self._is_private = False
         self._ice_known = asyncio.Event()
         self._on_command = on_command
         self._tasks = Tasks(self._task_failed)
@@ -97,7 +112,9 @@ class Link:
         self._reading: asyncio.Task[Any]
         self._farewells: set[str] = set()
         self._farewell = asyncio.Event()
+        self._complaints = Allowance(1, 1.0)
         self._bad: deque[float] = deque(maxlen=BAD_MESSAGES)
+        self._watched: dict[str, asyncio.Task[None]] = {}
         self._closed = False
 
     # lifetime
@@ -110,7 +127,7 @@ class Link:
         async with self._opening:
             self._check_not_closed()
             if self._socket is None:
-                socket = await Signaling.open(self._url)
+                socket = await self._connect()
                 if self._closed:
                     await socket.aclose()
                     self._check_not_closed()
@@ -128,15 +145,18 @@ class Link:
         if self._closed:
             return
         self._closed = True
-        await asyncio.gather(*(self.end(stream_id) for stream_id in list(self.sessions)))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_TIMEOUT):
-                while self._farewells and self.online.is_set():
-                    self._farewell.clear()
-                    await self._farewell.wait()
-        await self._tasks.aclose()
-        if self._socket is not None:
-            await self._socket.aclose()
+        try:
+            await asyncio.gather(*(self.end(stream_id) for stream_id in list(self.sessions)))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_TIMEOUT):
+                    while self._farewells and self.online.is_set():
+                        self._farewell.clear()
+                        await self._farewell.wait()
+        finally:
+            # Also for whoever has no more patience: a socket that stays open would ping for ever.
+            await self._tasks.aclose()
+            if self._socket is not None:
+                await self._socket.aclose()
 
     async def _is_online(self) -> bool:
         """Wait for the socket to be open, as long as anything tries to open it."""
@@ -149,17 +169,32 @@ class Link:
 
     # the socket
 
+    async def _connect(self) -> Signaling:
+        server = self._server
+        url = await server.websocket_url() if isinstance(server, Endpoint) else check_url(server)
+        socket = await Signaling.open(with_target(url, self._target))
+        local = is_loopback(url)
+        self.addresses = Addresses.LOOPBACK if local else Addresses.HOST
+        self._is_private = is_private(socket.remote_host)
+        self._asks_ice = not local and self._given_ice_servers is None
+        self._take_ice_servers(self._given_ice_servers or (), private=True)
+        return socket
+
     async def _run(self, socket: Signaling) -> None:
         while True:
-            await self._serve(socket)
-            next_socket = await self._reopen() if self.reconnects and self.sessions and not self._closed else None
+            refusal = await self._serve(socket)
+            next_socket = None
+            if refusal is not None:
+                await self._give_up(refusal)
+            elif self.reconnects and self.sessions and not self._closed:
+                next_socket = await self._reopen()
             if next_socket is None:
                 self._socket = None
                 return
             socket = self._socket = next_socket
 
-    async def _serve(self, socket: Signaling) -> None:
-        """One socket from its opening to its end."""
+    async def _serve(self, socket: Signaling) -> RefusedError | None:
+        """One socket from its opening to its end; returns why the server does not want us, if that was the end."""
         reason = ""
         self._bad.clear()
         self.online.set()
@@ -167,9 +202,12 @@ class Link:
             async with socket:
                 self.callback("initialized", None)
                 if self._asks_ice:
-                    await socket.ask_ice_servers()
+                    await self.ask_ice_servers()
                 async for text in socket:
                     await self._receive(text)
+        except RefusedError as error:
+            reason = str(error)
+            return error
         except (LostError, WireError) as error:
             reason = str(error)
         finally:
@@ -181,23 +219,42 @@ class Link:
             for session in self.sessions.values():
                 session.end(Over.LOST)
             self.callback("closed", {"reason": reason})
+        return None
 
     async def _reopen(self) -> Signaling | None:
+        patience = 0.0
         for _, delay in zip(range(SOCKET_TRIES), back_off(), strict=False):
-            await asyncio.sleep(delay)
+            await asyncio.sleep(max(delay, patience))
             try:
-                return await Signaling.open(self._url)
+                return await self._connect()
             except (RefusedError, UsageError) as error:
-                self._fail("WebSocketNotConnected", error)
+                await self._give_up(error)
                 return None
             except AntconfError as error:
                 logger.info("reconnecting: %s", error)
-        self._fail("WebSocketNotConnected", LostError(f"the server did not come back after {SOCKET_TRIES} tries"))
+                patience = error.retry_after if isinstance(error, UnreachableError) else 0.0
+        await self._give_up(LostError(f"the server did not come back after {SOCKET_TRIES} tries"))
         return None
+
+    async def _give_up(self, cause: AntconfError) -> None:
+        """There will be no other socket: every session ends with this one."""
+        abandoned = list(self.sessions.values())
+        self.sessions.clear()
+        for stream_id in list(self._watched):
+            self.unwatch(stream_id)
+        tasks = [session.task for session in abandoned if session.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.callback_error("WebSocketNotConnected", {"message": str(cause), "cause": cause})
 
     async def _receive(self, text: str | bytes) -> None:
         try:
             actions = self.signalling.receive(text)
+        except FieldError as error:
+            if self._complaints.take():
+                logger.warning("signalling: %s", error)
+            return
         except WireError as error:
             self._bad.append(time.monotonic())
             logger.warning("signalling: %s", error)
@@ -216,13 +273,23 @@ class Link:
                     self._report(info, obj, error)
                 case UseIceServer():
                     self._use_ice_server(action)
+                case Resume(stream_id, after):
+                    self._tasks.spawn(self._resume(stream_id, after), "the offer that waits")
+                case Started():
+                    for player in self.sessions.values():
+                        player.hurry()
                 case Gone(stream_id):
-                    self._tell(stream_id, Over.FINISHED)
+                    self._end_attempt(stream_id)
                 case MakeOffer(stream_id) | ApplyAnswer(stream_id) | ApplyOffer(stream_id) | AddCandidate(stream_id):
                     if (session := self.sessions.get(stream_id)) is not None:
                         session.take(action)
 
+    async def _resume(self, stream_id: str, after: float) -> None:
+        await asyncio.sleep(after)
+        await self.carry_out(self.signalling.resume(stream_id))
+
     async def send(self, message: Message) -> None:
+        """Write one message; nothing happens while the socket is not open."""
         socket = self._socket
         if socket is None or not self.online.is_set():
             return
@@ -234,15 +301,8 @@ class Link:
     def _report(self, info: str, obj: Any, error: bool) -> None:
         stream_id = obj.get("streamId") if isinstance(obj, dict) else None
         if error:
-            self.callback_error(info, obj)
-            if info in NOBODY_YET:
-                self._tell(stream_id, Over.EMPTY)
-            elif info in IN_USE:
-                self._tell(stream_id, Over.IN_USE)
-            elif info in REFUSALS:
-                self._tell(stream_id, Over.REFUSED)
-            elif info in PASSING:
-                self._tell(stream_id, Over.LOST)
+            self.callback_error(info, {**obj, "message": _SPOKEN[info]} if info in _SPOKEN else obj)
+            self._refuse(stream_id, info)
             return
         self.callback(info, obj)
         if info in ("publish_finished", "play_finished") and isinstance(stream_id, str):
@@ -250,34 +310,41 @@ class Link:
                 self._farewells.discard(stream_id)
                 self._farewell.set()
             else:
-                self._tell(stream_id, Over.FINISHED)
-        elif info in ("publish_started", "session_restored"):
-            for session in self.sessions.values():
-                session.hurry()
+                self._end_attempt(stream_id)
         elif info == "server_will_stop" and self._socket is not None:
             self._tasks.spawn(self._socket.aclose(), "closing before the server stops")
 
+    async def ask_ice_servers(self) -> None:
+        """Ask for the server's STUN or TURN address."""
+        await self.carry_out(self.signalling.ask_ice_servers())
+
     def _use_ice_server(self, server: UseIceServer) -> None:
         if self._asks_ice:
-            usable = _ICE_URI.match(server.uri) is not None
             named = RTCIceServer(server.uri, server.username or None, server.credential or None)
-            self._ice_servers = [named] if usable else []
-            if server.uri and not usable:
-                logger.warning("the server named an ICE server that cannot be used")
+            self._take_ice_servers([named] if server.uri else [], private=self._is_private)
         self._ice_known.set()
+
+    def _take_ice_servers(self, servers: Sequence[RTCIceServer], *, private: bool) -> None:
+        self._ice_servers, complaints = usable(servers, private=private)
+        for complaint in complaints:
+            logger.warning("%s", complaint)
 
     # sessions
 
-    async def begin(self, command: Publish | Play) -> None:
+    async def begin(self, command: Publish | Play, credentials: Credentials) -> None:
         await self.open()
         while command.stream_id in self.sessions:
-            await self.end(command.stream_id)
+            await self._end_session(command.stream_id)
         self._check_not_closed()
-        session = Session(self, command)
+        session = Session(self, command, credentials)
         self.sessions[command.stream_id] = session
         session.task = self._tasks.spawn(session.run(), f"session {command.command}")
 
     async def end(self, stream_id: str) -> None:
+        self.unwatch(stream_id)
+        await self._end_session(stream_id)
+
+    async def _end_session(self, stream_id: str) -> None:
         session = self.sessions.pop(stream_id, None)
         if session is None:
             return
@@ -289,13 +356,48 @@ class Link:
             session.task.cancel()
             await asyncio.gather(session.task, return_exceptions=True)
 
-    def _tell(self, stream_id: Any, over: Over) -> None:
-        """End that session's attempt; an error that names no stream concerns whoever is not connected yet."""
-        sessions = [self.sessions[stream_id]] if stream_id in self.sessions else []
-        if not stream_id and not sessions:
-            sessions = [session for session in self.sessions.values() if not session.connected]
-        for session in sessions:
-            session.end(over)
+    def _end_attempt(self, stream_id: str) -> None:
+        if (session := self.sessions.get(stream_id)) is not None:
+            session.end(Over.FINISHED)
+
+    def _refuse(self, stream_id: Any, definition: str) -> None:
+        """Tell the session of that id; an error that names no stream concerns whoever is not connected yet."""
+        meaning = MEANINGS.get(definition)
+        if meaning is None or meaning.reaction is Reaction.REPORTED:
+            return
+        if isinstance(stream_id, str) and stream_id:
+            concerned = [self.sessions[stream_id]] if stream_id in self.sessions else []
+        else:
+            concerned = [session for session in self.sessions.values() if not session.connected]
+        for session in concerned:
+            session.refuse(definition)
+
+    # figures
+
+    def stats(self, stream_id: str) -> PeerStats | None:
+        """Of that session's connection as of now, ``None`` without one."""
+        session = self.sessions.get(stream_id)
+        return session.stats() if session else None
+
+    def watch(self, stream_id: str, period: float) -> None:
+        """Tell ``updated_stats`` each so many seconds; nothing happens when that is done already."""
+        if stream_id not in self._watched and not self._closed:
+            self._watched[stream_id] = self._tasks.spawn(self._watch(stream_id, period), "statistics")
+
+    def unwatch(self, stream_id: str) -> None:
+        """Undo `watch`."""
+        if (task := self._watched.pop(stream_id, None)) is not None:
+            task.cancel()
+
+    async def _watch(self, stream_id: str, period: float) -> None:
+        while True:
+            await asyncio.sleep(period)
+            if (stats := self.stats(stream_id)) is not None:
+                self.callback("updated_stats", stats.as_sdk())
+
+    def published_id(self) -> str:
+        """For the sessions: the id of the own stream, empty when nothing is published."""
+        return next((stream_id for stream_id, session in self.sessions.items() if session.publishes), "")
 
     async def ice_servers(self) -> list[RTCIceServer]:
         """For the sessions: what to gather with, once the server has had its say."""
@@ -308,9 +410,7 @@ class Link:
     def ended(self, stream_id: str) -> None:
         """A session has given up."""
         self.sessions.pop(stream_id, None)
-
-    def _fail(self, error: str, cause: Exception) -> None:
-        self.callback_error(error, {"message": str(cause), "cause": cause})
+        self.unwatch(stream_id)
 
     def _task_failed(self, error: BaseException) -> None:
         self.callback_error("internal_error", {"message": repr(error), "cause": error})

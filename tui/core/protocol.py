@@ -7,31 +7,54 @@ socket or touches a peer connection, so every rule is tested with plain values. 
 from __future__ import annotations
 
 import enum
+import logging
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tui.allowance import Allowance
+from tui.core.commands import GetIceServerConfig
 from tui.core.messages import (
+    ANSWERS,
     IceServerConfig,
-    Message,
     Notification,
-    Play,
+    PeerMessage,
     Pong,
-    Publish,
     ServerError,
     Start,
     Stop,
     TakeCandidate,
     TakeConfiguration,
-    Unknown,
     parse_from_server,
 )
+from tui.core.pace import Pace
+from tui.core.refusals import NOBODY_YET
+from tui.core.wire import Message, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from tui.core.commands import Play, Publish
+
+logger = logging.getLogger(__name__)
 
 CANDIDATE_LIMIT = 100
 """Remote candidates that a session takes; more are dropped (hostile inputs: limits)."""
+
+CANDIDATES_AT_ONCE = 40
+CANDIDATES_SPAN = 2.0
+"""As many in as many seconds: 20 a second, and a server's whole list at once."""
+
+OFFER_RATE = 1
+OFFER_BURST = 10
+"""Offers that a session answers in a second, and at once: people may come in a crowd (hostile inputs, WS-19)."""
+
+COMMUNITY_SURE = 2
+COMMUNITY_TRIES = 4
+COMMUNITY_SPAN = 12.0
+"""Plays of a room without a stream in it until the server is said to be the Community Edition: when its answer to
+``getIceServerConfig`` has given it away, and when it answers no question at all; the latter over this many seconds."""
 
 
 # -- actions -----------------------------------------------------------------------------------------
@@ -84,7 +107,22 @@ class UseIceServer:
 
     uri: str
     username: str
-    credential: str
+    credential: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Call `Protocol.resume` after so many seconds: an offer waits for its turn."""
+
+    stream_id: str
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The server has our stream, for the first time in this attempt: the room it belongs to exists."""
+
+    stream_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +141,9 @@ class Report:
     error: bool = False
 
 
-Action: TypeAlias = Send | MakeOffer | ApplyAnswer | ApplyOffer | AddCandidate | UseIceServer | Gone | Report
+Action: TypeAlias = (
+    Send | MakeOffer | ApplyAnswer | ApplyOffer | AddCandidate | UseIceServer | Resume | Started | Gone | Report
+)
 Actions: TypeAlias = tuple[Action, ...]
 
 
@@ -120,14 +160,54 @@ class Phase(enum.Enum):
     STABLE = "stable"
 
 
+class Edition(enum.Enum):
+    """Which server this is, as far as its answers have shown (section 8)."""
+
+    UNKNOWN = "unknown"
+    COMMUNITY = "community"
+    ENTERPRISE = "enterprise"
+
+
+_ENTERPRISE_ONLY = frozenset(
+    {
+        "play_started",
+        "session_restored",
+        "subtrackAdded",
+        "subtrackRemoved",
+        "broadcastObject",
+        "subtrackList",
+        "subtrackCount",
+        "subscriberCount",
+        "subscriberList",
+        "debugInfo",
+        "joinedTheRoom",
+        *ANSWERS,
+    }
+)
+
+
 @dataclass(slots=True)
 class _Session:
     publishes: bool
+    candidate_allowance: Allowance
+    offer_pace: Pace
+    room: str = ""
     phase: Phase = Phase.REQUESTED
+    started: bool = False
     described: bool = False
     candidates: deque[TakeCandidate] = field(default_factory=deque)
     candidates_seen: int = 0
     waiting: TakeConfiguration | None = None
+    slowed: bool = False
+    resuming: bool = False
+
+
+@dataclass(slots=True)
+class _Emptiness:
+    """How often a room had nobody in it, and since when."""
+
+    since: float
+    tries: int = 0
 
 
 class Protocol:
@@ -137,9 +217,16 @@ class Protocol:
     done (`offer_made`, `described`, `answer_made`, `offer_refused`). Each returns the actions that follow, in order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.edition = Edition.UNKNOWN
+        self.plays_rooms = True
+        """Whether the server can play rooms, as far as we have been able to tell."""
+        self.unknown = 0
+        """Messages of a kind that this version does not know."""
+        self._clock = clock
         self._sessions: dict[str, _Session] = {}
-        self._greeted = False
+        self._ice_questions = 0
+        self._empty: dict[str, _Emptiness] = {}
 
     def phase(self, stream_id: str) -> Phase | None:
         """Where that session stands, ``None`` when there is none."""
@@ -150,13 +237,21 @@ class Protocol:
 
     def publish(self, command: Publish) -> Actions:
         """Begin, or begin again, a publish session."""
-        self._sessions[command.stream_id] = _Session(publishes=True)
+        self._sessions[command.stream_id] = self._new(publishes=True, room=command.main_track)
         return (Send(command),)
 
     def play(self, command: Play) -> Actions:
         """Begin, or begin again, a play session."""
-        self._sessions[command.stream_id] = _Session(publishes=False)
+        self._sessions[command.stream_id] = self._new(publishes=False)
         return (Send(command),)
+
+    def _new(self, *, publishes: bool, room: str = "") -> _Session:
+        return _Session(
+            publishes,
+            Allowance(CANDIDATES_AT_ONCE, CANDIDATES_SPAN, self._clock),
+            Pace(OFFER_RATE, OFFER_BURST, self._clock),
+            room,
+        )
 
     def stop(self, stream_id: str) -> Actions:
         """End a session; what still comes for it is ignored."""
@@ -164,10 +259,21 @@ class Protocol:
             return ()
         return (Send(Stop(stream_id=stream_id)),)
 
+    def forget(self, stream_id: str) -> None:
+        """A play that the server has refused needs no stop: the Community Edition would end our publishing by it."""
+        self._sessions.pop(stream_id, None)
+
+    def ask_ice_servers(self) -> Actions:
+        """Ask for the server's STUN or TURN address; `UseIceServer` follows, whatever the edition."""
+        self._ice_questions += 1
+        return (Send(GetIceServerConfig()),)
+
     def disconnected(self) -> None:
         """The socket is gone and with it every session."""
         self._sessions.clear()
-        self._greeted = False
+        self._empty.clear()
+        self._ice_questions = 0
+        self.edition = Edition.UNKNOWN
 
     # what was done
 
@@ -204,12 +310,21 @@ class Protocol:
             return ()
         return self._next_offer(stream_id, session)
 
+    def resume(self, stream_id: str) -> Actions:
+        """The time of a `Resume` has come."""
+        session = self._sessions.get(stream_id)
+        if session is None or not session.resuming:
+            return ()
+        session.resuming = False
+        if session.phase is Phase.ANSWERING:
+            return ()
+        return self._next_offer(stream_id, session)
+
     # what the server says
 
     def receive(self, text: str | bytes) -> Actions:
         """One frame. Raises `WireError` when it is not a message; the state is then as before."""
         message = parse_from_server(text)
-        first, self._greeted = not self._greeted, True
         match message:
             case Start():
                 return self._start(message)
@@ -218,6 +333,7 @@ class Protocol:
             case TakeCandidate():
                 return self._take_candidate(message)
             case IceServerConfig():
+                self._answered(Edition.ENTERPRISE)
                 return (
                     UseIceServer(message.stun_server_uri, message.turn_server_username, message.turn_server_credential),
                 )
@@ -227,16 +343,66 @@ class Protocol:
                 gone = self._sessions.pop(message.stream_id, None)
                 return (Gone(message.stream_id),) if gone else ()
             case Notification():
-                return (Report(message.definition, message.raw),)
-            case ServerError(definition="noStreamNameSpecified") if first:
+                return self._notification(message)
+            case ServerError(definition="noStreamNameSpecified") if self._ice_questions:
                 # The Community Edition's answer to getIceServerConfig (section 1.2).
+                self._answered(Edition.COMMUNITY)
                 return (UseIceServer("", "", ""),)
             case ServerError():
-                return (Report(message.definition, message.raw, error=True),)
-            case Unknown(name="streamInformation" | "roomInformation" | "trackList"):
-                return (Report(message.name, message.raw),)
-            case _:
-                return ()
+                report = Report(message.definition, message.raw, error=True)
+                if message.definition in NOBODY_YET:
+                    return (report, *self._nobody_yet(message.stream_id))
+                return (report,)
+            case PeerMessage():
+                return (Report(message.command, {"command": message.command, **message.payload()}),)
+            case Unknown(name=name) if name in ANSWERS:
+                return self._report(name, message.raw)
+            case Unknown():
+                self.unknown += 1
+                logger.debug("signalling: unknown command %r ignored, number %d", message.name[:60], self.unknown)
+        return ()
+
+    def _notification(self, message: Notification) -> Actions:
+        name = message.definition
+        if "streaming_session_Restored" in (name, message.description):
+            # One document's form of it (section 3.5).
+            name = "session_restored"
+        report = self._report(name or message.command, message.raw)
+        session = self._sessions.get(message.stream_id)
+        if name not in ("publish_started", "session_restored") or session is None or not session.publishes:
+            return report
+        first, session.started = not session.started, True
+        return (*report, Started(message.stream_id)) if first else report
+
+    def _report(self, name: str, raw: Mapping[str, Any]) -> Actions:
+        if name in _ENTERPRISE_ONLY:
+            self.edition = Edition.ENTERPRISE
+        return (Report(name, raw),)
+
+    def _answered(self, edition: Edition) -> None:
+        self._ice_questions = max(0, self._ice_questions - 1)
+        self.edition = edition
+
+    def _nobody_yet(self, room: str) -> Actions:
+        """Whether an empty room is one that this server cannot play (section 8)."""
+        session = self._sessions.get(room)
+        if session is None or session.publishes or not self.plays_rooms or self.edition is Edition.ENTERPRISE:
+            return ()
+        publishers = [other for other in self._sessions.values() if other.publishes and other.room == room]
+        if any(not publisher.started for publisher in publishers):
+            return ()
+        empty = self._empty.setdefault(room, _Emptiness(self._clock()))
+        empty.tries += 1
+        if self.edition is Edition.COMMUNITY:
+            sure = empty.tries >= COMMUNITY_SURE
+        elif publishers:
+            sure = empty.tries >= COMMUNITY_TRIES and self._clock() - empty.since >= COMMUNITY_SPAN
+        else:
+            return ()
+        if sure:
+            self.plays_rooms = False
+            return (Report("community_edition", {"streamId": room}, error=True),)
+        return () if self._ice_questions or self.edition is Edition.COMMUNITY else self.ask_ice_servers()
 
     def _start(self, message: Start) -> Actions:
         session = self._sessions.get(message.stream_id)
@@ -256,24 +422,30 @@ class Protocol:
             return (ApplyAnswer(message.stream_id, message.sdp),)
         if message.type != "offer":
             return ()
-        if session.phase is Phase.ANSWERING:
-            # Each offer holds the whole state, so only the newest one has to wait.
-            session.waiting = message
-            return ()
-        return self._apply(session, message)
-
-    def _apply(self, session: _Session, message: TakeConfiguration) -> Actions:
-        session.phase = Phase.ANSWERING
-        return (ApplyOffer(message.stream_id, message.sdp, message.id_mapping),)
+        self.edition, self.plays_rooms = Edition.ENTERPRISE, True
+        # Each offer holds the whole state, so only the newest one has to wait.
+        session.waiting = message
+        return () if session.phase is Phase.ANSWERING else self._next_offer(message.stream_id, session)
 
     def _next_offer(self, stream_id: str, session: _Session) -> Actions:
-        session.phase = Phase.STABLE
-        waiting, session.waiting = session.waiting, None
-        return self._apply(session, waiting) if waiting else ()
+        if session.phase is Phase.ANSWERING:
+            session.phase = Phase.STABLE
+        if session.waiting is None or session.resuming:
+            return ()
+        if not session.offer_pace.take():
+            session.resuming = True
+            resume = Resume(stream_id, session.offer_pace.due_in())
+            first, session.slowed = not session.slowed, True
+            return (Report("signalling_flood", {"streamId": stream_id}, error=True), resume) if first else (resume,)
+        message, session.waiting = session.waiting, None
+        session.phase = Phase.ANSWERING
+        return (ApplyOffer(message.stream_id, message.sdp, message.id_mapping),)
 
     def _take_candidate(self, message: TakeCandidate) -> Actions:
         session = self._sessions.get(message.stream_id)
         if session is None or not message.candidate or session.candidates_seen >= CANDIDATE_LIMIT:
+            return ()
+        if not session.candidate_allowance.take():
             return ()
         session.candidates_seen += 1
         if not session.described:

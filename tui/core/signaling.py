@@ -10,10 +10,11 @@ import asyncio
 import itertools
 import os
 import random
+import re
 import socket
 import ssl
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
@@ -23,12 +24,15 @@ from websockets.exceptions import (
     InvalidMessage,
     InvalidStatus,
     InvalidURI,
+    ProxyError,
     WebSocketException,
 )
 from websockets.frames import CloseCode
 
+from tui.allowance import Allowance
 from tui.core.address import check_url, is_loopback
-from tui.core.messages import MESSAGE_LIMIT, GetIceServerConfig, Message, Ping
+from tui.core.commands import Ping
+from tui.core.wire import MESSAGE_LIMIT, Message
 from tui.errors import AntconfError, LostError, RefusedError, UnreachableError, UsageError
 from tui.text import printable
 
@@ -40,14 +44,29 @@ if TYPE_CHECKING:
 OPEN_TIMEOUT = 10.0
 """Seconds for name look-up, TCP, TLS and the WebSocket handshake together."""
 
+CLOSE_TIMEOUT = 0.5
+"""Seconds that a server has to confirm the end; together with the farewell less than a user waits for."""
+
 PING_INTERVAL = 3.0
 """Seconds between application pings (signalling reference, 1.3)."""
 
+_PROXY = "look at the proxy settings of the environment: https_proxy, http_proxy, no_proxy"
 _SCHEMES = "wss:// is usually port 5443, ws:// port 5080"
+
+MESSAGES_AT_ONCE = 1000
+MESSAGES_SPAN = 5.0
+"""Messages that are read in so many seconds; then the server has to wait (hostile inputs, WS-18)."""
+
+MAX_REDIRECTS = 3
+
+LONGEST_RETRY_AFTER = 60.0
+"""Seconds that a busy server may keep us waiting (hostile inputs, WS-3)."""
 
 LOOKS_PER_PING = 3
 SILENT_PINGS = 3
 """Pings without any answer after which the link is taken for dead."""
+
+_ABOUT_ACCESS = re.compile(r"\b(un)?auth|\bforbidden\b|\bdenied\b|\btoken\b", re.IGNORECASE)
 
 _OUR_COMPLAINTS = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG)
 
@@ -71,6 +90,7 @@ class Signaling:
         self._connection = connection
         self._heard = time.monotonic()
         self._fault = ""
+        self._allowance = Allowance(MESSAGES_AT_ONCE, MESSAGES_SPAN)
         self._pinging = asyncio.create_task(self._keep_alive())
 
     @classmethod
@@ -78,15 +98,15 @@ class Signaling:
         """Raises `UsageError`, `UnreachableError` or `RefusedError`; each names host and reason."""
         check_url(url)
         try:
-            connection = await connect(
+            connection = await _Connect(
                 url,
                 max_size=MESSAGE_LIMIT,
                 open_timeout=OPEN_TIMEOUT,
-                close_timeout=1,
+                close_timeout=CLOSE_TIMEOUT,
                 ping_interval=None,
                 proxy=None if is_loopback(url) else True,
             )
-        except (OSError, WebSocketException, TimeoutError, ValueError) as error:
+        except (OSError, WebSocketException, TimeoutError, ValueError, ImportError) as error:
             raise _explained(error, url) from error
         return cls(connection)
 
@@ -97,20 +117,23 @@ class Signaling:
         except ConnectionClosed as error:
             raise LostError("the signalling connection is closed") from error
 
-    async def ask_ice_servers(self) -> None:
-        """Ask for the server's STUN or TURN address."""
-        await self.send(GetIceServerConfig())
+    @property
+    def remote_host(self) -> str:
+        """The address at the other end, for what depends on its being near."""
+        address = self._connection.remote_address
+        return str(address[0]) if address else ""
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         try:
             async for text in self._connection:
                 self._heard = time.monotonic()
+                await self._allowance.turn()
                 yield text
         except ConnectionClosed as error:
             if error.sent is not None and error.sent.code in _OUR_COMPLAINTS:
                 reason = printable(error.sent.reason)
                 self._fault = f"the server does not keep to the WebSocket protocol ({error.sent.code}: {reason})"
-        raise LostError(self._fault or self._close_reason())
+        raise self._end()
 
     async def aclose(self) -> None:
         """Close the socket; idempotent."""
@@ -137,16 +160,52 @@ class Signaling:
                 except ConnectionClosed:
                     return
 
-    def _close_reason(self) -> str:
+    def _end(self) -> AntconfError:
+        """Why nothing more comes: a refusal when the server closed because of who we are (hostile inputs, WS-21)."""
         code, reason = self._connection.close_code, printable(self._connection.close_reason or "")
-        if code in (None, 1006):
-            return "the signalling connection broke"
-        return f"the server closed the signalling connection ({code}{': ' + reason if reason else ''})"
+        if self._fault:
+            return LostError(self._fault)
+        if code in (None, CloseCode.ABNORMAL_CLOSURE):
+            return LostError("the signalling connection broke")
+        text = f"the server closed the signalling connection ({code}{': ' + reason if reason else ''})"
+        if code == CloseCode.POLICY_VIOLATION or _ABOUT_ACCESS.search(reason):
+            return RefusedError(text, "give a token made for this room with --token-file")
+        return LostError(text)
+
+
+class _Connect(connect):
+    """Follows a redirect only to the same host by the same scheme, and three of them."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._redirects = 0
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        found = super().process_redirect(exc)
+        if isinstance(found, Exception):
+            return found
+        before, after = urlsplit(self.uri), urlsplit(found)
+        self._redirects += 1
+        if self._redirects > MAX_REDIRECTS:
+            return _RedirectError("redirects without end")
+        if (before.scheme, before.hostname) != (after.scheme, after.hostname):
+            return _RedirectError(f"redirects to {printable(after.netloc, 100)}, which is another place")
+        return found
+
+
+class _RedirectError(InvalidHandshake):
+    """A redirect that is not followed."""
 
 
 def _explained(error: Exception, url: str) -> AntconfError:
     """The fault of a failed connect as one line for people."""
     where, path = printable(urlsplit(url).netloc), urlsplit(url).path
+    if isinstance(error, _RedirectError):
+        return UnreachableError(f"{where} {error}", "give the URL that it redirects to, if you trust it")
+    if isinstance(error, ProxyError):
+        return UnreachableError(f"the proxy does not let us to {where}: {printable(str(error))}", _PROXY)
+    if isinstance(error, ImportError):
+        return UnreachableError(f"the way to {where} leads through a SOCKS proxy, which needs python-socks", _PROXY)
     if isinstance(error, InvalidURI):
         if error.uri != url:
             return UnreachableError(f"{where} redirects to {printable(error.uri)}, which is no WebSocket")
@@ -160,7 +219,9 @@ def _explained(error: Exception, url: str) -> AntconfError:
                 f"{where} has no application at {printable(path)} (HTTP 404)",
                 "the path is /APP/websocket, for example /live/websocket",
             )
-        return UnreachableError(f"{where} answered HTTP {status} instead of opening a WebSocket")
+        text = f"{where} answered HTTP {status} instead of opening a WebSocket"
+        is_passing = status == 429 or status >= 500
+        return UnreachableError(text, retry_after=_retry_after(error) if is_passing else 0.0)
     if isinstance(error, ssl.SSLCertVerificationError):
         return UnreachableError(
             f"the certificate of {where} was refused: {printable(error.verify_message)}",
@@ -179,6 +240,14 @@ def _explained(error: Exception, url: str) -> AntconfError:
     if isinstance(error, OSError):
         return UnreachableError(f"{where} cannot be reached: {printable(_os_reason(error))}")
     return UnreachableError(f"{where} cannot be reached: {printable(str(error))}")
+
+
+def _retry_after(error: InvalidStatus) -> float:
+    """Seconds that the server asks for, within `LONGEST_RETRY_AFTER`; a date is not read."""
+    asked = error.response.headers.get_all("Retry-After")
+    if len(asked) != 1 or re.fullmatch(r"[0-9]{1,6}", asked[0].strip()) is None:
+        return 0.0
+    return min(float(asked[0]), LONGEST_RETRY_AFTER)
 
 
 def _os_reason(error: OSError) -> str:

@@ -29,6 +29,12 @@ class Tasks:
         task.add_done_callback(self._done)
         return task
 
+    async def finish(self, timeout: float) -> None:
+        """Wait so many seconds for what still runs, then end it."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=timeout)
+        await self.aclose()
+
     async def aclose(self) -> None:
         """Cancel what still runs and wait for its end; idempotent, safe from one of its own tasks."""
         others = [task for task in self._running if task is not asyncio.current_task()]
