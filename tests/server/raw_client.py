@@ -15,6 +15,7 @@ from aiortc import (
     RTCBundlePolicy,
     RTCConfiguration,
     RTCPeerConnection,
+    RTCRtpSender,
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError
@@ -155,6 +156,7 @@ class RawClient:
         self.offers: list[dict[str, Any]] = []
         self.heard: dict[str, Heard] = {}
         self.answers_offers = True
+        self.video_codecs: tuple[str, ...] = ()
         self._tasks = {asyncio.create_task(self._read())}
 
     @classmethod
@@ -215,6 +217,7 @@ class RawClient:
     async def publish(
         self,
         stream_id: str,
+        definition: str = "publish_started",
         room: str = "room1",
         colour: tuple[int, int, int] | None = None,
         hertz: float | None = None,
@@ -224,7 +227,7 @@ class RawClient:
         await self.send("publish", streamId=stream_id, mainTrack=room, **fields)
         await self.expect("start", streamId=stream_id)
         await self.offer(stream_id, colour, hertz)
-        await self.expect("notification", "publish_started", streamId=stream_id)
+        await self.expect("notification", definition, streamId=stream_id)
 
     async def offer(
         self, stream_id: str, colour: tuple[int, int, int] | None = None, hertz: float | None = None
@@ -232,10 +235,19 @@ class RawClient:
         self.publishing = connection = new_connection()
         if colour is not None:
             connection.addTrack(Picture(colour))
+            self._prefer(connection)
         if hertz is not None:
             connection.addTrack(Tone(hertz))
         self.channel = connection.createDataChannel(stream_id)
         await self.negotiate(stream_id)
+
+    def _prefer(self, connection: RTCPeerConnection) -> None:
+        """Offer the picture in ``video_codecs`` alone, in that order."""
+        known = RTCRtpSender.getCapabilities("video").codecs
+        wanted = [codec for name in self.video_codecs for codec in known if codec.mimeType == name]
+        (video,) = [one for one in connection.getTransceivers() if one.kind == "video"]
+        if wanted:
+            video.setCodecPreferences(wanted)
 
     async def negotiate(self, stream_id: str) -> str:
         """Offer what the publish connection has now; the answer."""

@@ -11,25 +11,46 @@ import pytest
 from aiortc.codecs import HEADER_EXTENSIONS
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
 from aiortc.rtp import (
+    RTCP_PSFB_APP,
     RTCP_PSFB_PLI,
     RTCP_RTPFB_NACK,
+    AnyRtcpPacket,
     HeaderExtensionsMap,
     RtcpPacket,
     RtcpPsfbPacket,
+    RtcpReceiverInfo,
+    RtcpRrPacket,
     RtcpRtpfbPacket,
     RtcpSenderInfo,
     RtcpSrPacket,
     RtpPacket,
     is_rtcp,
+    pack_remb_fci,
 )
 
-from tui.server.forwarding import HISTORY, JUMP, QUEUE_LIMIT, Inlet, Numbering, Outlet, SendQueue
-from tui.server.room import Kind
+from tui.allowance import Allowance
+from tui.server import forwarding
+from tui.server.codecs import Codec
+from tui.server.forwarding import (
+    ESTIMATE_LIMIT,
+    HISTORY,
+    JUMP,
+    PACKET_LIMIT,
+    QUEUE_LIMIT,
+    REPORT_LIMIT,
+    Inlet,
+    Numbering,
+    Outlet,
+    SendQueue,
+)
+from tui.server.meters import LOSS_LIMIT
+from tui.server.slots import Kind
 
 from .raw_client import until
 
 KEY, DELTA = b"\x10\x00\x00\x00", b"\x10\x01\x00\x00"
-OUTLET_SSRC, PAYLOAD_TYPE = 77, 97
+H264_KEY, H264_DELTA = b"\x67\x42\xe0\x1f", b"\x41\x9a\x24"
+OUTLET_SSRC, PAYLOAD_TYPE, H264_PAYLOAD_TYPE = 77, 97, 101
 
 
 class Bench:
@@ -43,27 +64,47 @@ class Bench:
         self.map = HeaderExtensionsMap()
         sender = cast("Any", SimpleNamespace(_ssrc=OUTLET_SSRC, send=None, stop=None))
         queue = cast("Any", SimpleNamespace(put=lambda _outlet, data: self.sent.append(data)))
-        self.outlet = Outlet(kind, sender, queue)
+        self.estimates: list[int] = []
+        self.losses: list[int] = []
+        self.receiver = SimpleNamespace()
+        self.outlet = Outlet(kind, sender, queue, self.estimates.append)
+        self.outlet.mid = "3"
 
-    def start(self) -> None:
+    def start(self, both: bool = True) -> None:
         parameters = RTCRtpSendParameters(
-            codecs=[RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90000, payloadType=PAYLOAD_TYPE)],
+            codecs=[
+                RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90000, payloadType=PAYLOAD_TYPE),
+                RTCRtpCodecParameters(mimeType="video/H264", clockRate=90000, payloadType=H264_PAYLOAD_TYPE),
+                RTCRtpCodecParameters(mimeType="audio/opus", clockRate=48000, payloadType=96),
+            ][: 2 if both else 1],
             headerExtensions=[*HEADER_EXTENSIONS["video"], HEADER_EXTENSIONS["audio"][1]],
-            muxId="3",
         )
         parameters.rtcp.cname = "server"
         self.map.configure(parameters)
         self.outlet.start(parameters, self.map)
 
-    def inlet(self) -> Inlet:
+    def inlet(self, codec: Codec = Codec.VP8) -> Inlet:
         async def pli(ssrc: int) -> None:
             self.asked.append(ssrc)
 
         async def ignore(*_arguments: Any) -> None:
             pass
 
-        receiver = SimpleNamespace(_send_rtcp_pli=pli, _handle_rtp_packet=ignore, _handle_rtcp_packet=ignore)
-        return Inlet(self.kind, cast("Any", receiver), 100, lambda: None)
+        async def reported(packet: AnyRtcpPacket) -> None:
+            assert isinstance(packet, RtcpRrPacket)
+            self.losses += [report.fraction_lost for report in packet.reports]
+
+        receiver = SimpleNamespace(
+            _send_rtcp_pli=pli,
+            _send_rtcp=reported,
+            _handle_rtp_packet=ignore,
+            _handle_rtcp_packet=ignore,
+            _RTCRtpReceiver__remote_bitrate_estimator=None,
+        )
+        inlet = Inlet(self.kind, cast("Any", receiver), codec, lambda: None)
+        inlet.payload_type = 100
+        self.receiver = receiver
+        return inlet
 
     def rtp(self) -> list[RtpPacket]:
         return [RtpPacket.parse(data, self.map) for data in self.sent if not is_rtcp(data)]
@@ -152,6 +193,110 @@ async def test_a_slot_that_changes_owner_goes_on_continuously(bench: Bench) -> N
     assert 0 < (sent[2].timestamp - sent[1].timestamp) % (1 << 32) < 90_000
 
 
+async def test_a_slot_changes_to_an_owner_of_another_codec(bench: Bench) -> None:
+    alice, bob = bench.inlet(), bench.inlet(Codec.H264)
+    bench.outlet.connect(alice)
+    alice.hear(packet(5, KEY))
+    bench.outlet.connect(bob)
+    for number, payload in enumerate((H264_DELTA, KEY, H264_KEY, H264_DELTA)):
+        bob.hear(packet(900 + number, payload, ssrc=2))
+    sent = bench.rtp()
+    assert [one.payload for one in sent] == [KEY, H264_KEY, H264_DELTA]
+    assert [one.payload_type for one in sent] == [PAYLOAD_TYPE, H264_PAYLOAD_TYPE, H264_PAYLOAD_TYPE]
+    assert {one.ssrc for one in sent} == {OUTLET_SSRC}
+    assert [(b.sequence_number - a.sequence_number) % 65536 for a, b in pairwise(sent)] == [1, 1]
+
+
+async def test_a_codec_that_the_viewer_does_not_take_is_not_sent() -> None:
+    bench = Bench()
+    bench.start(both=False)
+    alice, bob = bench.inlet(), bench.inlet(Codec.H264)
+    bench.outlet.connect(bob)
+    bob.hear(packet(5, H264_KEY))
+    assert bench.sent == []
+    bench.outlet.connect(alice)
+    alice.hear(packet(5, KEY))
+    assert [one.payload for one in bench.rtp()] == [KEY]
+
+
+async def test_a_slot_that_is_not_to_be_sent_goes_on_with_a_key_frame(bench: Bench) -> None:
+    inlet = bench.inlet()
+    bench.outlet.connect(inlet)
+    inlet.hear(packet(1, KEY))
+    bench.outlet.connect(None)
+    inlet.hear(packet(2, KEY))
+    bench.outlet.connect(inlet)
+    inlet.hear(packet(3, DELTA))
+    inlet.hear(packet(4, KEY))
+    sent = bench.rtp()
+    assert len(sent) == 2
+    assert (sent[1].sequence_number - sent[0].sequence_number) % 65536 == 1
+
+
+async def test_a_track_is_measured_while_it_passes(bench: Bench) -> None:
+    inlet = bench.inlet()
+    vp8_key_frame = b"\x10\x10\x00\x00\x9d\x01\x2a" + (320).to_bytes(2, "little") + (180).to_bytes(2, "little")
+    assert (inlet.packets, inlet.octets, inlet.picture_size) == (0, 0, None)
+    for number, payload in enumerate((DELTA, vp8_key_frame, DELTA, b"")):
+        inlet.hear(packet(number, payload))
+    inlet.hear(packet(9, KEY, payload_type=101))
+    assert (inlet.packets, inlet.octets) == (4, len(vp8_key_frame) + 2 * len(DELTA))
+    assert inlet.picture_size == (320, 180)
+
+
+async def test_a_flood_is_cut_off(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(forwarding, "Allowance", lambda limit, seconds: Allowance(limit, seconds, lambda: now))
+    inlet = bench.inlet()
+    bench.outlet.connect(inlet)
+    for number in range(PACKET_LIMIT[Kind.VIDEO] + 50):
+        inlet.hear(packet(number, KEY))
+    assert len(bench.sent) == PACKET_LIMIT[Kind.VIDEO]
+    now = 1.0
+    inlet.hear(packet(PACKET_LIMIT[Kind.VIDEO] + 50, KEY))
+    assert len(bench.sent) == PACKET_LIMIT[Kind.VIDEO] + 1
+
+
+async def test_what_a_viewer_estimates_is_believed_within_reason(bench: Bench) -> None:
+    def estimate(fci: bytes) -> None:
+        bench.outlet.hear_rtcp(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=9, media_ssrc=0, fci=fci))
+
+    estimate(pack_remb_fci(800_000, [OUTLET_SSRC]))
+    estimate(b"REMB\x01\xff\xff\xff" + bytes(4))
+    estimate(b"REMB\x01\x00\x00\x00" + bytes(4))
+    for garbage in (b"", b"REMB", b"LONG" + bytes(8), b"REMB\xff\x00\x00\x00"):
+        estimate(garbage)
+    assert bench.estimates[:3] == [pytest.approx(800_000, rel=0.01), ESTIMATE_LIMIT, 0]
+    assert len(bench.estimates) == 3
+
+
+def receiver_report(ssrc: int, loss: int) -> RtcpRrPacket:
+    info = RtcpReceiverInfo(ssrc=ssrc, fraction_lost=loss, packets_lost=0, highest_sequence=0, jitter=0, lsr=0, dlsr=0)
+    return RtcpRrPacket(ssrc=9, reports=[info])
+
+
+async def test_who_speaks_learns_what_listeners_lose() -> None:
+    bench = Bench(Kind.AUDIO)
+    inlet = bench.inlet(Codec.OPUS)
+    bench.outlet.hear_rtcp(receiver_report(OUTLET_SSRC, 90))  # of nobody
+    bench.outlet.connect(inlet)
+
+    async def told(own: int) -> int:
+        await bench.receiver._send_rtcp(receiver_report(1, own))
+        return bench.losses[-1]
+
+    assert await told(5) == 5
+    bench.outlet.hear_rtcp(receiver_report(OUTLET_SSRC + 1, 60))  # of another stream
+    assert await told(5) == 5
+    bench.outlet.hear_rtcp(receiver_report(OUTLET_SSRC, 30))
+    assert await told(5) == 30
+    assert await told(40) == 40, "the way up is worse"
+    bench.outlet.hear_rtcp(receiver_report(OUTLET_SSRC, 255))
+    assert await told(5) == LOSS_LIMIT
+    bench.outlet.connect(None)
+    assert await told(5) == 5
+
+
 async def test_a_publisher_that_begins_anew_is_followed(bench: Bench) -> None:
     inlet = bench.inlet()
     bench.outlet.connect(inlet)
@@ -204,6 +349,15 @@ async def test_a_sender_report_is_translated_and_repeated_for_newcomers(bench: B
     later.outlet.connect(inlet)
     inlet.hear(packet(2, KEY, 2000))
     assert len(later.reports()) == 1
+
+
+async def test_a_flood_of_sender_reports_is_cut_off(bench: Bench) -> None:
+    inlet = bench.inlet()
+    bench.outlet.connect(inlet)
+    inlet.hear(packet(1, KEY, 1000))
+    for _ in range(100 * REPORT_LIMIT):
+        inlet.hear_rtcp(sender_report(1, 1500))
+    assert REPORT_LIMIT <= len(bench.reports()) <= 2 * REPORT_LIMIT
 
 
 async def test_key_frames_are_asked_for_at_once_and_then_seldom(bench: Bench) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tui.errors import WireError
-from tui.server.gate import CANDIDATE_LIMIT, checked_candidate, checked_sdp
+from tui.server.gate import CANDIDATE_LIMIT, checked_candidate, checked_sdp, is_dropped_in_silence
 
 GOOD = "candidate:1 1 udp 2113937151 127.0.0.1 51000 typ host"
 
 
 @pytest.mark.parametrize("text", [GOOD, f"a={GOOD}", GOOD.replace("127.0.0.1", "::1"), GOOD + " generation 0"])
 def test_a_plain_udp_address_passes(text: str) -> None:
-    candidate = checked_candidate(text)
+    candidate = checked_candidate(text, loopback=True)
     assert candidate is not None
     assert candidate.port == 51000
 
@@ -41,18 +41,43 @@ def test_a_plain_udp_address_passes(text: str) -> None:
     ],
 )
 def test_everything_else_is_skipped(text: str) -> None:
-    assert checked_candidate(text) is None
+    assert checked_candidate(text, loopback=True) is None
+
+
+def test_a_server_for_others_tries_none_of_its_own_addresses() -> None:
+    assert checked_candidate(GOOD, loopback=False) is None
+    assert checked_candidate(GOOD.replace("127.0.0.1", "192.0.2.7"), loopback=False) is not None
+    assert GOOD not in checked_sdp(f"v=0\r\nm=audio 9 x 0\r\na={GOOD}\r\n", loopback=False)
+
+
+AUDIO = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:0 PCMU/8000\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sdp", "dropped"),
+    [
+        (AUDIO, False),
+        (AUDIO.replace("opus/48000/2", "opus/48000"), True),
+        (AUDIO + "a=msid:ARDAMS opus-lover\r\n", True),
+        (AUDIO.replace("a=rtpmap:0 PCMU/8000\r\n", ""), True),
+        (AUDIO.replace("a=rtpmap:0 PCMU/8000\r\n", "").replace("SAVPF", "AVP"), False),
+        (AUDIO + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", False),
+    ],
+)
+def test_what_ams_drops_in_silence(sdp: str, dropped: bool) -> None:
+    assert is_dropped_in_silence(sdp) is dropped
 
 
 def test_a_description_loses_unusable_candidates_and_the_end_of_them() -> None:
     text = checked_sdp(
-        f"v=0\r\nm=audio 9 x 0\r\na={GOOD}\r\na={GOOD.replace('127.0.0.1', 'x.local')}\r\na=end-of-candidates\r\n"
+        f"v=0\r\nm=audio 9 x 0\r\na={GOOD}\r\na={GOOD.replace('127.0.0.1', 'x.local')}\r\na=end-of-candidates\r\n",
+        loopback=True,
     )
     assert text == f"v=0\r\nm=audio 9 x 0\r\na={GOOD}\r\n"
 
 
 def test_only_so_many_candidates_pass() -> None:
-    text = checked_sdp("v=0\r\nm=audio 9 x 0\r\n" + f"a={GOOD}\r\n" * (CANDIDATE_LIMIT + 50))
+    text = checked_sdp("v=0\r\nm=audio 9 x 0\r\n" + f"a={GOOD}\r\n" * (CANDIDATE_LIMIT + 50), loopback=True)
     assert text.count(GOOD) == CANDIDATE_LIMIT
 
 
@@ -87,4 +112,4 @@ def test_only_so_many_candidates_pass() -> None:
 )
 def test_a_description_out_of_bounds_is_refused(text: str) -> None:
     with pytest.raises(WireError):
-        checked_sdp(text)
+        checked_sdp(text, loopback=True)

@@ -7,11 +7,12 @@ are left out, so that nobody can use the server to knock on other doors.
 
 from __future__ import annotations
 
-import ipaddress
+import re
 from typing import TYPE_CHECKING
 
 from aiortc.sdp import candidate_from_sdp
 
+from tui.core.sdp import is_usable_candidate
 from tui.errors import WireError
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ CANDIDATE_LIMIT = 100
 """Candidates of one connection, in the description and trickled."""
 
 _CANDIDATE = "a=candidate:"
+_RTPMAP = re.compile(r"a=rtpmap:(\d+) ")
 _KINDS = frozenset({"audio", "video", "application"})
 
 
-def checked_sdp(text: str) -> str:
+def checked_sdp(text: str, *, loopback: bool) -> str:
     """The description without unusable candidates; raises `WireError` when it is out of bounds."""
     if len(text) > SDP_LIMIT or not text.isascii():
         raise WireError("SDP is too long or not ASCII")
@@ -51,7 +53,7 @@ def checked_sdp(text: str) -> str:
             continue
         if line.startswith(_CANDIDATE):
             candidates += 1
-            if candidates > CANDIDATE_LIMIT or checked_candidate(line[2:]) is None:
+            if candidates > CANDIDATE_LIMIT or checked_candidate(line[2:], loopback=loopback) is None:
                 continue
         kept.append(line)
     return "\r\n".join(kept) + "\r\n"
@@ -76,22 +78,27 @@ def _check_sections(lines: list[str]) -> None:
         raise WireError("SDP bundles what it does not have")
 
 
-def checked_candidate(text: str) -> RTCIceCandidate | None:
-    """The candidate of a ``candidate:`` line, or ``None`` when it is broken or not to be tried."""
+def checked_candidate(text: str, *, loopback: bool) -> RTCIceCandidate | None:
+    """The candidate of a ``candidate:`` line, or ``None`` when it is broken or not to be tried.
+
+    A server that others can reach tries no ``loopback`` address: it would be its own.
+    """
     text = text.removeprefix("a=").removeprefix("candidate:")
-    if len(text) > LINE_LIMIT:
+    if len(text) > LINE_LIMIT or not is_usable_candidate(text, loopback=loopback):
         return None
     try:
         candidate = candidate_from_sdp(text)
-        address = ipaddress.ip_address(candidate.ip)
     except (ValueError, AssertionError, IndexError):
         return None
-    usable = (
-        candidate.component == 1
-        and candidate.protocol.lower() == "udp"
-        and candidate.type in ("host", "srflx", "prflx", "relay")
-        and 0 < candidate.port < 1 << 16
-        and not (address.is_multicast or address.is_link_local or address.is_unspecified)
-        and str(address) != "255.255.255.255"
-    )
-    return candidate if usable else None
+    known = candidate.type in ("host", "srflx", "prflx", "relay")
+    return candidate if known and candidate.component == 1 and candidate.protocol.lower() == "udp" else None
+
+
+def is_dropped_in_silence(sdp: str) -> bool:
+    """Whether AMS would drop this SDP without an error (signalling reference, 5.7)."""
+    lines = sdp.splitlines()
+    if any("opus" in line and "opus/48000/2" not in line for line in lines):
+        return True
+    named = {match[1] for line in lines if (match := _RTPMAP.match(line))}
+    media = [line.split() for line in lines if line.startswith(("m=audio ", "m=video "))]
+    return any(not named.issuperset(words[3:]) for words in media if words[2:3] == ["UDP/TLS/RTP/SAVPF"])

@@ -1,28 +1,29 @@
 """One publish session: the client offers, the server answers receive-only and taps the packets.
 
-Used by the application. VP8 and Opus only, so that every viewer of a room can be offered the same codecs, and no
-RTX, so that what is sent again comes on the media's own SSRC.
+Used by the application. The publisher's own choice of VP8 and H264 decides, since nothing is transcoded and every
+viewer is offered both; no RTX, so that what is sent again comes on the media's own SSRC.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Protocol
 
 from tui.core.aiortc_internals import keep_codec
 from tui.errors import WireError
+from tui.server.codecs import Codec
 from tui.server.forwarding import Inlet
-from tui.server.room import SILENCE, Kind
+from tui.server.meters import SILENCE
 from tui.server.session import Ending, Session
+from tui.server.slots import Kind
 
 if TYPE_CHECKING:
-    from aiortc import RTCDataChannel, RTCRtpTransceiver
+    from aiortc import RTCRtpTransceiver
 
     from tui.core.aiortc_internals import Addresses
 
-CODECS = {Kind.VIDEO: "video/VP8", Kind.AUDIO: "audio/opus"}
-
-CHANNEL_LIMIT = 8
-"""Data channels that one publisher may open."""
+CODECS = {Kind.VIDEO: (Codec.VP8, Codec.H264), Kind.AUDIO: (Codec.OPUS,)}
+"""What is taken from publishers and offered to viewers."""
 
 
 class Publisher(Protocol):
@@ -48,9 +49,8 @@ class Ingest(Session):
         super().__init__(stream_id, addresses, start_timeout)
         self.owner = owner
         self._inlets: dict[RTCRtpTransceiver, Inlet] = {}
-        self._channels = 0
+        self._began = time.monotonic()
         self._heard = False
-        self._connection.on("datachannel", self._channel_opened)
 
     @property
     def inlets(self) -> dict[Kind, Inlet]:
@@ -63,9 +63,51 @@ class Ingest(Session):
 
     @property
     def audio_level(self) -> int:
-        """The last audio level heard; 127 is silence."""
+        """How loud it has been lately; 127 is silence."""
         inlet = self.inlets.get(Kind.AUDIO)
         return SILENCE if inlet is None else inlet.audio_level
+
+    @property
+    def video_size(self) -> tuple[int, int] | None:
+        """Width and height of the last key frame; ``None`` before there was one."""
+        inlet = self.inlets.get(Kind.VIDEO)
+        return None if inlet is None else inlet.picture_size
+
+    @property
+    def heard_at(self) -> float:
+        """When the last packet of media came, or when the session began, by the monotonic clock."""
+        return max((inlet.heard_at for inlet in self._inlets.values()), default=self._began)
+
+    @property
+    def packets(self) -> int:
+        """Packets of media that have arrived."""
+        return sum(inlet.packets for inlet in self._inlets.values())
+
+    @property
+    def received_bytes(self) -> int:
+        """Bytes of media that have arrived, without headers."""
+        return sum(inlet.octets for inlet in self._inlets.values())
+
+    def codec(self, kind: Kind) -> Codec | None:
+        """What it is encoded with; ``None`` when nothing of that kind is sent."""
+        inlet = self.inlets.get(kind)
+        return None if inlet is None else inlet.codec
+
+    def bitrate(self, kind: Kind) -> int:
+        """Bits per second that arrive."""
+        inlet = self.inlets.get(kind)
+        return 0 if inlet is None else inlet.bitrate
+
+    def tell(self, message: str | bytes) -> None:
+        """Send on the publisher's data channel, the first that it opened; one that does not keep up misses it."""
+        for channel in self._channels[:1]:
+            self._write(channel, message)
+
+    def start(self) -> None:
+        """It is live from now on; only the first time counts. It still has to connect in time."""
+        if not self.started:
+            self.started = True
+            self.owner.publish_started(self)
 
     async def answer(self, sdp: str) -> str:
         """The answer to the client's offer; raises `WireError` when there is none."""
@@ -76,18 +118,20 @@ class Ingest(Session):
 
     def _admit(self, transceiver: RTCRtpTransceiver) -> None:
         kind = Kind(transceiver.kind)
-        payload_type = keep_codec(transceiver, CODECS[kind])
-        if payload_type is None:
-            raise WireError(f"no {CODECS[kind]} in the offer")
-        if transceiver in self._inlets:
-            return
-        if any(inlet.kind is kind for inlet in self._inlets.values()):
+        inlet = self._inlets.get(transceiver)
+        wanted = CODECS[kind] if inlet is None else (inlet.codec,)
+        kept = keep_codec(transceiver, *wanted)
+        if kept is None:
+            raise WireError(f"no {' or '.join(wanted)} in the offer")
+        if inlet is None and any(other.kind is kind for other in self._inlets.values()):
             transceiver.direction = "inactive"
             return
-        inlet = Inlet(kind, transceiver.receiver, payload_type, self._media_arrived)
-        self._inlets[transceiver] = inlet
-        if kind is Kind.VIDEO:
-            self._spawn(inlet.ask_key_frames())
+        if inlet is None:
+            codec = next(codec for codec in wanted if codec.lower() == kept.mimeType.lower())
+            inlet = self._inlets[transceiver] = Inlet(kind, transceiver.receiver, codec, self._media_arrived)
+            if kind is Kind.VIDEO:
+                self._spawn(inlet.ask_key_frames())
+        inlet.payload_type = kept.payloadType
 
     def _media_arrived(self) -> None:
         if not self._heard:
@@ -99,19 +143,12 @@ class Ingest(Session):
 
     def _check_started(self) -> None:
         connected = self._connection.connectionState == "connected"
-        if connected and not self.started and self.ending is None and (self._heard or not self.inlets):
+        if connected and self.ending is None and (self._heard or not self.inlets):
+            self.start()
             self._begin()
-            self.owner.publish_started(self)
 
     def _ended(self, ending: Ending) -> None:
         self.owner.publish_ended(self, ending)
-
-    def _channel_opened(self, channel: RTCDataChannel) -> None:
-        self._channels += 1
-        if self._channels > CHANNEL_LIMIT:
-            channel.close()
-        else:
-            channel.on("message", self._said)
 
     def _said(self, message: str | bytes) -> None:
         if self.ending is None:

@@ -7,13 +7,14 @@ closing the connection follows in `aclose`. Whatever aiortc raises on a client's
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import logging
 from typing import TYPE_CHECKING
 
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
-from tui.core.aiortc_internals import candidates_from
+from tui.core.aiortc_internals import Addresses, candidates_from
 from tui.core.tasks import Tasks
 from tui.errors import WireError
 from tui.server.gate import CANDIDATE_LIMIT, checked_candidate, checked_sdp
@@ -23,30 +24,38 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
-    from aiortc import RTCIceCandidate
-
-    from tui.core.aiortc_internals import Addresses
+    from aiortc import RTCDataChannel, RTCIceCandidate
 
 log = logging.getLogger(__name__)
 
 DESCRIPTION_TIMEOUT = 5.0
 """Seconds that aiortc may take to read one description."""
 
+CHANNEL_LIMIT = 8
+"""Data channels that the client may open on one connection."""
+
 CLOSE_TIMEOUT = 1.0
 """Seconds that aiortc may take to close a connection."""
+
+BUFFER_LIMIT = 1 << 20
+"""Bytes that may wait on one data channel."""
 
 
 class Ending(enum.Enum):
     """Why a session ended."""
 
     STOPPED = enum.auto()
-    """The client asked for it, or its socket closed."""
+    """The client asked for it."""
+    GONE = enum.auto()
+    """The client's socket closed."""
     REPLACED = enum.auto()
     """The same stream id is published anew."""
     LOST = enum.auto()
     """The peer connection failed or was closed by the peer."""
     TIMEOUT = enum.auto()
     """It did not come up in time."""
+    SILENT = enum.auto()
+    """It sent nothing for too long."""
     REFUSED = enum.auto()
     """Its description cannot be used."""
     EMPTY = enum.auto()
@@ -65,7 +74,10 @@ class Session:
         configuration = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         self._connection = RTCPeerConnection(configuration)
         self._connection.on("connectionstatechange", self._state_changed)
+        self._connection.on("datachannel", self._channel_opened)
+        self._channels: list[RTCDataChannel] = []
         self._addresses = addresses
+        self._loopback = addresses is Addresses.LOOPBACK
         self._early: list[tuple[RTCIceCandidate, int, str | None]] | None = []
         self._candidates = 0
         self._tasks = Tasks(self._failed)
@@ -91,7 +103,7 @@ class Session:
 
     async def take_candidate(self, text: str, label: int, mid: str | None) -> None:
         """A trickled candidate; kept until there is a description, skipped when it is unusable."""
-        candidate = checked_candidate(text)
+        candidate = checked_candidate(text, loopback=self._loopback)
         self._candidates += 1
         if candidate is None or self._candidates > CANDIDATE_LIMIT or self.ending is not None:
             return
@@ -109,10 +121,20 @@ class Session:
     def _connected(self) -> None:
         """The peer connection is up."""
 
+    def _said(self, message: str | bytes) -> None:
+        """A message on a data channel: tell the owner."""
+        raise NotImplementedError
+
     def _begin(self) -> None:
         """The session has done what it was opened for, so it is not too late any more."""
         self.started = True
         self._deadline.cancel()
+
+    def _write(self, channel: RTCDataChannel, message: str | bytes) -> None:
+        """Send on a data channel; one that does not keep up, or takes no message so long, misses it."""
+        if channel.readyState == "open" and channel.bufferedAmount <= BUFFER_LIMIT:
+            with contextlib.suppress(ValueError):
+                channel.send(message)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.spawn(work, f"session {printable(self.stream_id)}")
@@ -121,7 +143,7 @@ class Session:
         self.end(Ending.LOST)
 
     async def _set_remote(self, kind: str, sdp: str) -> None:
-        description = RTCSessionDescription(sdp=checked_sdp(sdp), type=kind)
+        description = RTCSessionDescription(sdp=checked_sdp(sdp, loopback=self._loopback), type=kind)
         try:
             async with asyncio.timeout(DESCRIPTION_TIMEOUT):
                 await self._connection.setRemoteDescription(description)
@@ -146,6 +168,14 @@ class Session:
             await self._connection.addIceCandidate(candidate)
         except Exception as error:  # one candidate is never worth a connection
             log.debug("candidate of %s: %s", printable(self.stream_id), printable(repr(error)))
+
+    def _channel_opened(self, channel: RTCDataChannel) -> None:
+        if len(self._channels) >= CHANNEL_LIMIT:
+            channel.close()
+        else:
+            self._channels.append(channel)
+            channel.on("message", self._said)
+            channel.on("close", lambda: self._channels.remove(channel))
 
     def _state_changed(self) -> None:
         state = self._connection.connectionState

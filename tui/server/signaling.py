@@ -7,6 +7,7 @@ is read from and queued for one client, and how it all ends. What the commands m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import logging
@@ -19,13 +20,16 @@ from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
-from tui.core.aiortc_internals import Addresses
-from tui.core.messages import MESSAGE_LIMIT, MissingFieldError, parse_from_client
+from tui.allowance import Allowance
+from tui.core.aiortc_internals import Addresses, host_addresses
+from tui.core.commands import parse_from_client
+from tui.core.tasks import Tasks
+from tui.core.wire import MESSAGE_LIMIT, MissingFieldError
 from tui.errors import AntconfError, UnreachableError, UsageError, WireError
-from tui.server.application import Application, Options
+from tui.server.application import Application
 from tui.server.client import Client
-from tui.server.limits import Allowance
-from tui.server.room import Labels
+from tui.server.community import Community
+from tui.server.options import Edition, Options
 from tui.text import printable
 
 if TYPE_CHECKING:
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.server import Server, ServerConnection
     from websockets.http11 import Request, Response
+
+    from tui.server.access import Access
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +57,18 @@ GARBAGE_PERIOD = 10.0
 HANDSHAKE_TIMEOUT = 1.5
 """Seconds for the opening handshake; a stopping server waits for those that have begun."""
 
+MESSAGE_RATE = 200
+MESSAGE_PERIOD = 5
+"""So many messages a second, on average over so many seconds, are read from one client."""
+
 FIRST_WORD_TIMEOUT = 10.0
 """Seconds that a new client may stay silent."""
 
 PING_INTERVAL = 3.0
 PING_TIMEOUT = 5.0
 """Keep-alive of the WebSocket: a client that froze is gone within eight seconds."""
+
+_WILDCARDS = ("0.0.0.0", "::")
 
 CLOSE_TIMEOUT = 0.5
 """Seconds for each of the last words and the closing handshake of a stopping server."""
@@ -75,23 +87,15 @@ class RoomServer:
         port: int = 0,
         app: str = "live",
         allowed_origins: Collection[str] = (),
-        *,
-        labels: Labels = Labels.SLOT,
-        id_mapping: bool = True,
-        start_timeout: float = 10.0,
+        options: Options | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._path = f"/{app}/websocket"
         self._allowed_origins = frozenset(allowed_origins)
-        self._application = Application(
-            Options(
-                addresses=Addresses.LOOPBACK if _is_loopback(host) else Addresses.ALL,
-                labels=labels,
-                id_mapping=id_mapping,
-                start_timeout=start_timeout,
-            )
-        )
+        self._options = options or Options()
+        kind = Community if self._options.edition is Edition.COMMUNITY else Application
+        self._application = kind(self._options, Addresses.LOOPBACK if _is_loopback(host) else Addresses.ALL)
         self._connections: set[_Connection] = set()
         self._server: Server | None = None
         self._closed: asyncio.Task[None] | None = None
@@ -115,12 +119,35 @@ class RoomServer:
 
     @property
     def url(self) -> str:
-        """The address for clients."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"ws://{host}:{self._port}{self._path}"
+        """The address for clients on this machine."""
+        return self._url_at({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host))
+
+    @property
+    def urls(self) -> list[str]:
+        """The addresses for clients on other machines."""
+        if _is_loopback(self._host):
+            return []
+        return [self._url_at(host) for host in (host_addresses() if self._host in _WILDCARDS else [self._host])]
+
+    def _url_at(self, host: str) -> str:
+        return f"ws://{f'[{host}]' if ':' in host else host}:{self._port}{self._path}"
+
+    @property
+    def access(self) -> Access:
+        """Who is let in: makes tokens, registers and blocks subscribers, as AMS's REST interface does."""
+        return self._application.access
+
+    def update_role(self, stream_id: str, role: str) -> None:
+        """Give a participant another role, as AMS's applications do."""
+        self._application.update_role(stream_id, role)
 
     async def start(self) -> None:
         """Listen; raises `UnreachableError` or `UsageError` when that cannot be."""
+        if not (_is_loopback(self._host) or self._options.open or self.access.guarded):
+            raise UsageError(
+                f"on {printable(self._host)} everybody in the network could come in",
+                "give --token-file FILE, or --open to let everybody in",
+            )
         try:
             self._server = await serve(
                 self._serve,
@@ -138,6 +165,7 @@ class RoomServer:
         except (OSError, OverflowError) as error:
             raise _bind_error(self._host, self._port, error) from error
         self._port = next(iter(self._server.sockets)).getsockname()[1]
+        self._application.start()
         log.info("listening on port %d", self._port)
 
     async def aclose(self) -> None:
@@ -194,10 +222,17 @@ class _Connection:
     """One socket: reads commands, writes answers from a bounded queue."""
 
     def __init__(self, socket: ServerConnection, application: Application) -> None:
-        self.client = Client(application, self._put, lambda: socket.state is State.OPEN)
+        self.client = Client(
+            application,
+            self._put,
+            lambda: socket.state is State.OPEN,
+            address=str(socket.remote_address[0]) if socket.remote_address else "",
+            user_agent=_user_agent(socket),
+        )
         self._socket = socket
         self._application = application
         self._garbage = Allowance(GARBAGE_LIMIT - 1, GARBAGE_PERIOD)
+        self._pace = Allowance(MESSAGE_RATE * MESSAGE_PERIOD, MESSAGE_PERIOD)
         self._queue: deque[str] = deque()
         self._queued_bytes = 0
         self._filled = asyncio.Event()
@@ -206,15 +241,17 @@ class _Connection:
 
     async def run(self) -> None:
         """Serve the socket until it closes; its sessions end with it."""
-        writer = asyncio.create_task(self._write())
+        tasks = Tasks()
+        tasks.spawn(self._write(), "writing to a client")
+        reader = tasks.spawn(self._read(), "reading from a client")
+        closed = tasks.spawn(self._socket.wait_closed(), "waiting for a client's end")
         try:
-            await self._read()
-        except (ConnectionClosed, TimeoutError):
-            pass
+            await asyncio.wait({reader, closed}, return_when=asyncio.FIRST_COMPLETED)
+            # What was said before the end is still heard, unless it is too much.
+            await asyncio.wait({reader}, timeout=CLOSE_TIMEOUT)
         finally:
             self._application.leave(self.client)
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            await tasks.aclose()
 
     async def flush(self) -> None:
         """Wait until everything queued is written, or a slow client has had its time."""
@@ -233,19 +270,23 @@ class _Connection:
             self._abort()
 
     async def _read(self) -> None:
-        async with asyncio.timeout(FIRST_WORD_TIMEOUT):
-            first = await self._socket.recv()
-        await self._take(first)
-        async for text in self._socket:
-            await self._take(text)
+        with contextlib.suppress(ConnectionClosed, TimeoutError):
+            async with asyncio.timeout(FIRST_WORD_TIMEOUT):
+                first = await self._socket.recv()
+            await self._take(first)
+            async for text in self._socket:
+                await self._take(text)
 
     async def _take(self, text: str | bytes) -> None:
+        # Who is faster is read more slowly: nothing is lost, and nobody else waits.
+        await self._pace.turn()
         try:
-            message = parse_from_client(text)
-            await self._application.handle(self.client, message)
-        except MissingFieldError:
-            self.client.refuse("noStreamNameSpecified")
+            if isinstance(text, bytes):
+                raise WireError("a binary frame")
+            await self._application.handle(self.client, parse_from_client(text))
         except WireError as error:
+            if isinstance(error, MissingFieldError) and self._application.misses(self.client, error):
+                return
             log.info("message dropped: %s", printable(str(error)))
             if not self._garbage.take():
                 await self._socket.close(1008, "too many unreadable messages")
@@ -282,6 +323,11 @@ class _Connection:
         self._queue.clear()
         self._flushed.set()
         self._socket.transport.abort()
+
+
+def _user_agent(socket: ServerConnection) -> str:
+    agents = socket.request.headers.get_all("User-Agent") if socket.request is not None else []
+    return printable(agents[0], 256) if agents else ""
 
 
 def _is_loopback(host: str) -> bool:
