@@ -10,6 +10,7 @@ import contextlib
 import ctypes.util
 import os
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ import numpy as np
 from tests.waiting import block_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -63,7 +64,8 @@ class SoundServer:
             [
                 *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"),
                 *("-L", f"module-native-protocol-unix socket={self._socket}"),
-                *("-L", "module-null-sink sink_name=nul rate=48000 channels=2"),
+                # Otherwise it plays up to two seconds ahead while nobody does, and lets whoever comes wait for them.
+                *("-L", "module-null-sink sink_name=nul rate=48000 channels=2 norewinds=1"),
             ],
             env=self.environment,
             stdout=subprocess.DEVNULL,
@@ -82,11 +84,26 @@ class SoundServer:
             self._process.wait()
             self._process = None
 
+    def freeze(self) -> None:
+        """Let the server hang, as a bug in it would; `kill` it or `thaw` it afterwards."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def ask(self, *command: str) -> str:
+        """What ``pactl`` answers to this command."""
+        asked = subprocess.run(["pactl", *command], env=self.environment, capture_output=True, check=True, text=True)
+        return asked.stdout
+
     @contextlib.contextmanager
-    def recording(self) -> Iterator[Recording]:
-        """What is played from now on."""
+    def recording(self, sink: str = "nul", options: Sequence[str] = ()) -> Iterator[Recording]:
+        """What is played from now on; ``options`` of ``parec``."""
         process = subprocess.Popen(
-            ["parec", "-d", "nul.monitor", "--format=s16le", "--rate=48000", "--channels=1", "--raw"],
+            ["parec", "-d", f"{sink}.monitor", "--format=s16le", "--rate=48000", "--channels=1", "--raw", *options],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -109,6 +126,24 @@ class Recording:
         assert self._process.stdout is not None
         data = self._process.stdout.read(int(seconds * 48_000) * 2)
         return np.frombuffer(data, dtype="<i2") / 32768
+
+
+def unbroken_second(recording: Recording) -> NDArray[np.float64]:
+    """The first second without a gap, of thirty at most."""
+    for _ in range(30):
+        sound = recording.read(1.0)
+        if np.abs(sound).reshape(-1, 480).max(axis=1).min(initial=1.0) > 0.05:
+            return sound
+    raise AssertionError("no second of unbroken sound")
+
+
+def gaps(samples: NDArray[np.float64], longest: float = 0.02, rate: int = 48_000) -> int:
+    """How often a tone is gone for longer than ``longest`` seconds: less than a fifth of its usual strength."""
+    step = rate // 200
+    strength = np.abs(samples[: len(samples) // step * step]).reshape(-1, step).max(axis=1)
+    silent = np.concatenate([[False], strength < np.median(strength) / 5, [False]])
+    edges = np.flatnonzero(np.diff(silent.astype(np.int8)))
+    return int(np.count_nonzero((edges[1::2] - edges[::2]) * step > longest * rate))
 
 
 def loudest_frequency(samples: NDArray[np.float64], rate: int = 48_000) -> float:

@@ -22,14 +22,16 @@ class FakePortAudioError(Exception):
 
 
 class FakeStream:
-    """One opened stream; ``play`` and ``record`` are the device's clock."""
+    """One opened stream; ``play`` and ``record`` are the device's clock, ``missed`` is what it says of the next."""
 
     def __init__(self, kind: str, settings: dict[str, Any]) -> None:
         self.kind = kind
         self.device = settings["device"]
         self.samplerate = settings["samplerate"]
         self.channels = settings["channels"]
+        self.blocksize = settings["blocksize"]
         self.latency = settings["latency"]
+        self.missed = False
         self.active = False
         self.closed = False
         self._callback: Callable[..., None] = settings["callback"]
@@ -44,14 +46,19 @@ class FakeStream:
     def play(self, count: int) -> NDArray[np.float32]:
         """What the device would play next."""
         block = np.full((count, self.channels), 9.0, dtype=np.float32)
-        self._callback(block, count, None, None)
+        self._call(block)
         return block
 
     def record(self, samples: NDArray[np.float32]) -> None:
-        """What the device would hear next."""
-        block = np.repeat(samples[:, None], self.channels, axis=1)
+        """What the device would hear next, on all channels or of the shape (samples, channels)."""
+        block = np.repeat(samples[:, None], self.channels, axis=1) if samples.ndim == 1 else samples.copy()
         block.flags.writeable = False
-        self._callback(block, len(block), None, None)
+        self._call(block)
+
+    def _call(self, block: NDArray[np.float32]) -> None:
+        times = SimpleNamespace(currentTime=5.0, outputBufferDacTime=5.025, inputBufferAdcTime=4.985)
+        status = SimpleNamespace(output_underflow=self.missed, input_overflow=self.missed)
+        self._callback(block, len(block), times, status)
 
 
 class FakeSoundDevice:
@@ -62,6 +69,12 @@ class FakeSoundDevice:
     def __init__(self) -> None:
         self.devices: list[dict[str, Any]] = []
         self.refused_rates: set[int] = set()
+        self.refused_channels: set[int] = set()
+        self.refused_devices: set[object] = set()
+        self.takes_any_block_only = False
+        self.exclusive = False
+        """Only one stream at a time."""
+        self.interface = "ALSA"
         self.streams: list[FakeStream] = []
         self.starts = 0
         self.fails_to_start = False
@@ -76,8 +89,12 @@ class FakeSoundDevice:
                 "max_input_channels": inputs,
                 "max_output_channels": outputs,
                 "default_samplerate": rate,
+                "hostapi": 0,
             }
         )
+
+    def query_hostapis(self, number: int) -> dict[str, str]:
+        return {"name": self.interface}
 
     @property
     def default(self) -> SimpleNamespace:
@@ -104,8 +121,16 @@ class FakeSoundDevice:
         return self._opened("input", settings)
 
     def _opened(self, kind: str, settings: dict[str, Any]) -> FakeStream:
+        if settings["device"] in self.refused_devices:
+            raise FakePortAudioError("Device unavailable")
         if settings["samplerate"] in self.refused_rates:
             raise FakePortAudioError("Invalid sample rate")
+        if settings["channels"] in self.refused_channels:
+            raise FakePortAudioError("Invalid number of channels")
+        if self.takes_any_block_only and settings["blocksize"]:
+            raise FakePortAudioError("Invalid block size")
+        if self.exclusive and any(stream.active for stream in self.streams):
+            raise FakePortAudioError("Device unavailable")
         self.streams.append(FakeStream(kind, settings))
         return self.streams[-1]
 
@@ -122,6 +147,13 @@ class FakeSoundDevice:
         self.starts += 1
         self._seen = list(self.devices)
 
+    def _exit_handler(self) -> None:
+        pass
+
+    def list_afresh(self) -> portaudio.Listing:
+        """What another process would find."""
+        return portaudio.Listing(tuple(self.devices), -1, -1)
+
     def look(self) -> None:
         """Let PortAudio see what is plugged in, as at its first start."""
         self._seen = list(self.devices)
@@ -132,4 +164,5 @@ def install(monkeypatch: pytest.MonkeyPatch) -> FakeSoundDevice:
     fake = FakeSoundDevice()
     monkeypatch.setitem(sys.modules, "sounddevice", fake)
     monkeypatch.setattr(portaudio, "_open", set())
+    monkeypatch.setattr(portaudio, "list_afresh", fake.list_afresh)
     return fake

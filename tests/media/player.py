@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 
+from tui.core.audio import AudioPacket
+from tui.media.encoding import Coding, OpusEncoder
 from tui.media.generated import TestTone
 from tui.media.mixer import Mixer
 from tui.media.playback import Playback
@@ -13,11 +16,15 @@ from tui.media.playback import Playback
 async def main() -> None:
     mixer = Mixer()
     voice = mixer.add("voice")
-    tone = TestTone(440.0, amplitude=0.5)
+    tone, encoder = TestTone(440.0, amplitude=0.5), OpusEncoder(Coding())
 
     async def speak() -> None:
+        sequence = 0
         while True:
-            voice.push(await tone.recv())
+            payloads, at = encoder.encode(await tone.recv())
+            for payload in payloads:
+                voice.push(AudioPacket("opus", 48_000, 1, sequence, at, payload, time.monotonic()))
+                sequence += 1
 
     speaking = asyncio.create_task(speak())
     playback = await Playback.open(

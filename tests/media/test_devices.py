@@ -7,24 +7,44 @@ import sys
 import pytest
 
 from tui.errors import DeviceError
-from tui.media.devices import Camera, SoundDevice, list_cameras, list_microphones, list_outputs
+from tui.media import portaudio
+from tui.media.devices import Camera, Inventory, SoundDevice, inventory, list_cameras, list_microphones, list_outputs
 
-from .fake_sounddevice import install
+from .plugged import plugged
 
 
 def test_sound_devices_by_direction_with_clean_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = install(monkeypatch)
+    fake = plugged(monkeypatch)
     fake.plug("Speakers\x1b]0;x\x07", outputs=2)
     fake.plug("Headset", inputs=1, outputs=2)
     assert list_outputs() == [
-        SoundDevice(0, "Speakers\N{REPLACEMENT CHARACTER}]0;x\N{REPLACEMENT CHARACTER}", 2, True),
-        SoundDevice(1, "Headset", 2, False),
+        SoundDevice(0, "Speakers\N{REPLACEMENT CHARACTER}]0;x\N{REPLACEMENT CHARACTER}", 2, True, "0"),
+        SoundDevice(1, "Headset", 2, False, "Headset"),
     ]
-    assert list_microphones() == [SoundDevice(1, "Headset", 1, True)]
+    assert list_microphones() == [SoundDevice(1, "Headset", 1, True, "Headset")]
+
+
+def test_what_opens_a_device_opens_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By number when the name is not the only one, not the whole one, or a word with another meaning."""
+    fake = plugged(monkeypatch)
+    for name in ("Headset", "Headset", "7", "none", "x" * 300, "Speakers"):
+        fake.plug(name)
+    assert [device.device for device in list_outputs()] == ["0", "1", "2", "3", "4", "Speakers"]
+
+
+def test_an_inventory_says_why_there_is_no_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugged(monkeypatch)
+    assert not inventory().problem
+
+    def broken() -> None:
+        raise DeviceError("sound devices cannot be listed", "try again")
+
+    monkeypatch.setattr(portaudio, "list_afresh", broken)
+    assert inventory() == Inventory(problem="sound devices cannot be listed", hint="try again")
 
 
 def test_devices_plugged_in_later_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = install(monkeypatch)
+    fake = plugged(monkeypatch)
     assert list_outputs() == []
     fake.plug("Speakers")
     assert [device.name for device in list_outputs()] == ["Speakers"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import av
 import numpy as np
@@ -13,6 +13,7 @@ import pytest
 from tests.waiting import block_until
 from tui.errors import DeviceError, ExitCode
 from tui.media.files import FileAudio, FileMedia, FileVideo
+from tui.media.video_encoding import VideoCoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,8 +57,8 @@ def write_media(
 def opened() -> Iterator[Callable[..., FileMedia]]:
     files: list[FileMedia] = []
 
-    def open_file(path: Path, audio: bool = True, video: bool = True) -> FileMedia:
-        files.append(FileMedia(str(path), audio, video))
+    def open_file(path: Path, audio: bool = True, video: bool = True, **options: Any) -> FileMedia:
+        files.append(FileMedia(str(path), audio, video, **options))
         return files[-1]
 
     yield open_file
@@ -108,6 +109,29 @@ def test_sound_and_pictures_are_the_files_and_go_round(tmp_path: Path, opened: C
     assert ["red" if rgb[0] > 180 > 80 > rgb[2] else "blue" for rgb in seen] == ["red", "blue"] * 2 + ["red"]
 
 
+def test_a_file_that_plays_once_is_followed_by_silence_and_black(
+    tmp_path: Path, opened: Callable[..., FileMedia]
+) -> None:
+    ends: list[str] = []
+    file = opened(write_media(tmp_path / "film.mp4"), once=True, on_end=lambda: ends.append("ended"))
+    assert file.audio is not None
+    assert file.video is not None
+    sound, pictures = play(file, 1.5)
+    assert peak_frequency(sound[-24_000:]) == pytest.approx(440, abs=2)
+    assert colour(pictures[-1])[2] > 180
+    assert ends == []
+    block_until(lambda: not threads(), "the thread's end")
+    rest = [file.audio.samples(start) for start in range(72_000, 144_000, 960)]
+    assert rest[0].any()
+    assert not np.concatenate(rest[-25:]).any()
+    assert ends == [], "the picture goes on"
+    assert max(colour(file.video.picture(3.0))) < 10
+    file.video.picture(3.1)
+    file.audio.samples(144_000)
+    assert ends == ["ended"]
+    assert (file.audio.readyState, file.video.readyState) == ("live", "live")
+
+
 def test_a_song_has_no_picture_and_a_silent_film_no_sound(tmp_path: Path, opened: Callable[..., FileMedia]) -> None:
     song = opened(write_media(tmp_path / "song.wav", video=False))
     assert song.video is None
@@ -129,10 +153,11 @@ def test_only_what_is_wanted_is_opened(tmp_path: Path, opened: Callable[..., Fil
     ("size", "expected"),
     [((1280, 720), (640, 360)), ((320, 240), (320, 240)), ((640, 640), (360, 360)), ((322, 130), (322, 130))],
 )
-def test_pictures_are_scaled_down_to_640x360(
+def test_pictures_are_scaled_down_to_what_is_asked_for(
     size: tuple[int, int], expected: tuple[int, int], tmp_path: Path, opened: Callable[..., FileMedia]
 ) -> None:
-    file = opened(write_media(tmp_path / "film.mp4", seconds=0.4, audio=False, size=size))
+    path = write_media(tmp_path / "film.mp4", seconds=0.4, audio=False, size=size)
+    file = opened(path, coding=VideoCoding(640, 360))
     frame = play(file, 0.1)[1][-1]
     assert (frame.width, frame.height, frame.format.name) == (*expected, "yuv420p")
 

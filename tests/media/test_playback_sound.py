@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.sound import SoundServer, loudest_frequency, missing, private_pulseaudio
+from tests.sound import SoundServer, loudest_frequency, missing, private_pulseaudio, unbroken_second
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,3 +87,33 @@ def test_without_a_server_one_line_says_what_to_do(server: SoundServer) -> None:
     server.kill()
     with player(server) as process:
         assert next_line(process).startswith("off No sound device here")
+
+
+def test_a_server_that_hangs_is_noticed_and_its_successor_is_taken(server: SoundServer) -> None:
+    with player(server) as process:
+        assert next_line(process).startswith("on ")
+        heard(server)
+        server.freeze()
+        assert next_line(process).startswith("off ")
+        server.kill()
+        server.start()
+        assert next_line(process).startswith("on ")
+        assert loudest_frequency(heard(server)) == pytest.approx(440, abs=1)
+
+
+def test_the_program_ends_though_the_server_hangs(server: SoundServer) -> None:
+    with player(server) as process:
+        assert next_line(process).startswith("on ")
+        server.freeze()
+        # Its end is asserted where the player's input closes.
+
+
+def test_another_default_output_is_followed_and_said(server: SoundServer) -> None:
+    with player(server) as process:
+        assert next_line(process) == "on Null Output"
+        properties = "sink_properties=device.description=Phones"
+        server.ask("load-module", "module-null-sink", "sink_name=phones", "norewinds=1", properties)
+        server.ask("set-default-sink", "phones")
+        assert next_line(process) == "on Phones"
+        with server.recording("phones") as recording:
+            assert loudest_frequency(unbroken_second(recording)) == pytest.approx(440, abs=1)

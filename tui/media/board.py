@@ -1,7 +1,7 @@
 """The latest pictures and sound levels of a call, shared by two threads without a queue.
 
 The core's thread writes what is newest, the screen reads when it draws: nothing piles up when the terminal is
-slow. The screen also says here which pictures it can see and how large, so that nothing else is encoded.
+slow. The screen also says here which pictures it can see, how large and how often, so that nothing else is decoded.
 """
 
 from __future__ import annotations
@@ -12,45 +12,62 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tui.media.cells import CellGrid, Look, Size
+    import av
+
+    from tui.media.cells import Look, Size
 
 LOCAL = "local"
 """Key of the own preview and of the own microphone's level; remote keys are `RemoteTrack.key`."""
 
 
 class Board:
-    """Newest picture per video track and newest level per audio track; every method is thread-safe."""
+    """Newest frame per video track and newest level per audio track; every method is thread-safe."""
 
-    def __init__(self, look: Look, frames_per_second: float = 8.0) -> None:
+    def __init__(self, look: Look, frames_per_second: float = 15.0) -> None:
         self.look = look
         self.frames_per_second = frames_per_second
+        """What the terminal can take now of one picture; the screen changes it, to decode more is in vain."""
+        self.mirrored = True
+        """Whether people see themselves in the own preview, and so expect a mirror; not so when it is a screen."""
         self._lock = threading.Lock()
         self._wishes: dict[str, Size] = {}
-        self._pictures: dict[str, CellGrid] = {}
+        self._frames: dict[str, av.VideoFrame] = {}
+        self._stopped: dict[str, float] = {}
         self._levels: dict[str, float] = {}
 
     def want(self, wishes: Mapping[str, Size]) -> None:
-        """Screen: exactly these pictures are visible now, at these sizes."""
+        """Screen: exactly these pictures are seen now, at these sizes; frames of all others are dropped."""
         with self._lock:
             self._wishes = dict(wishes)
-            for key in [key for key in self._pictures if key not in self._wishes]:
-                del self._pictures[key]
+            for key in [key for key in self._frames if key not in self._wishes]:
+                del self._frames[key]
 
     def wish(self, key: str) -> Size | None:
-        """Core: the size to encode this picture at, ``None`` when nobody sees it."""
+        """Core: the size that this picture is seen at, ``None`` when nobody sees it."""
         with self._lock:
             return self._wishes.get(key)
 
-    def show(self, key: str, picture: CellGrid) -> None:
-        """Core: this is the newest picture; dropped when nobody wants it any more."""
+    def show(self, key: str, frame: av.VideoFrame) -> None:
+        """Core: this is the newest frame, and the picture moves; dropped when nobody wants it any more."""
         with self._lock:
+            self._stopped.pop(key, None)
             if key in self._wishes:
-                self._pictures[key] = picture
+                self._frames[key] = frame
 
-    def picture(self, key: str) -> CellGrid | None:
-        """Screen: the newest picture, the same object until a newer one comes."""
+    def frame(self, key: str) -> av.VideoFrame | None:
+        """Screen: the newest frame, the same object until a newer one comes."""
         with self._lock:
-            return self._pictures.get(key)
+            return self._frames.get(key)
+
+    def stop(self, key: str, since: float) -> None:
+        """Core: nothing new has come since then (``time.monotonic``) though it should; until the next `show`."""
+        with self._lock:
+            self._stopped[key] = since
+
+    def stopped(self, key: str) -> float | None:
+        """Screen: since when (``time.monotonic``) the picture stands still, ``None`` when it moves."""
+        with self._lock:
+            return self._stopped.get(key)
 
     def set_level(self, key: str, level: float) -> None:
         """Core: how loud this track is now, 0.0 (silence) to 1.0 (full scale)."""
@@ -65,5 +82,6 @@ class Board:
     def forget(self, key: str) -> None:
         """Core: this track has ended."""
         with self._lock:
-            self._pictures.pop(key, None)
+            self._frames.pop(key, None)
+            self._stopped.pop(key, None)
             self._levels.pop(key, None)

@@ -6,8 +6,10 @@ Used by the ``devices`` command and the device screen. Every function blocks: ca
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from av.device import enumerate_input_devices
 
@@ -15,15 +17,21 @@ from tui.errors import DeviceError
 from tui.media import portaudio
 from tui.text import printable
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 
 @dataclass(frozen=True, slots=True)
 class SoundDevice:
-    """An output or a microphone; ``number`` and ``name`` both open it."""
+    """An output or a microphone; ``device`` opens it."""
 
     number: int
+    """Holds until devices come or go."""
     name: str
     channels: int
     is_default: bool
+    device: str
+    """The name, or the number where the name is not unique or not the whole one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +43,43 @@ class Camera:
     is_default: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Everything at once; ``problem`` and ``hint`` say why there are no sound devices, if it is not for want of any."""
+
+    outputs: tuple[SoundDevice, ...] = ()
+    microphones: tuple[SoundDevice, ...] = ()
+    cameras: tuple[Camera, ...] = ()
+    problem: str = ""
+    hint: str = ""
+
+
+def inventory() -> Inventory:
+    """What there is now; what cannot be listed is missing."""
+    cameras = tuple(list_cameras())
+    try:
+        outputs, microphones = list_sound()
+    except DeviceError as error:
+        return Inventory(cameras=cameras, problem=str(error), hint=error.hint)
+    return Inventory(tuple(outputs), tuple(microphones), cameras)
+
+
 def list_outputs() -> list[SoundDevice]:
     """Where sound can go. Raises ``DeviceError`` when PortAudio is missing or fails."""
-    return _sound_devices("output")
+    return list_sound()[0]
 
 
 def list_microphones() -> list[SoundDevice]:
     """Where sound can come from. Raises ``DeviceError`` when PortAudio is missing or fails."""
-    return _sound_devices("input")
+    return list_sound()[1]
+
+
+def list_sound() -> tuple[list[SoundDevice], list[SoundDevice]]:
+    """Outputs and microphones. Raises ``DeviceError`` when PortAudio is missing or fails."""
+    # Says what to install; the process that looks would only fail.
+    portaudio.library()
+    found = portaudio.list_afresh()
+    return _of_kind("output", found.devices, found.output), _of_kind("input", found.devices, found.microphone)
 
 
 def list_cameras() -> list[Camera]:
@@ -60,19 +97,26 @@ def list_cameras() -> list[Camera]:
     return [Camera(printable(device), printable(name), position == 0) for position, (device, name) in enumerate(found)]
 
 
-def _sound_devices(kind: str) -> list[SoundDevice]:
-    portaudio.refresh()
-    sounddevice = portaudio.library()
-    try:
-        devices = list(sounddevice.query_devices())
-        default = sounddevice.default.device[0 if kind == "input" else 1]
-    except sounddevice.PortAudioError as error:
-        raise DeviceError(f"sound devices cannot be listed: {printable(str(error))}") from error
+def _of_kind(kind: str, devices: Sequence[Mapping[str, Any]], default: int) -> list[SoundDevice]:
+    able = {number: info for number, info in enumerate(devices) if info[f"max_{kind}_channels"] > 0}
+    names = {number: str(info["name"]) for number, info in able.items()}
+    times = Counter(names.values())
     return [
-        SoundDevice(number, printable(str(info["name"])), int(info[f"max_{kind}_channels"]), number == default)
-        for number, info in enumerate(devices)
-        if info[f"max_{kind}_channels"] > 0
+        SoundDevice(
+            number,
+            name := printable(names[number]),
+            int(info[f"max_{kind}_channels"]),
+            number == default,
+            # A name holds for longer, but must be the whole one and the only one.
+            name if name == names[number] and times[name] == 1 and not _is_reserved(name) else str(number),
+        )
+        for number, info in able.items()
     ]
+
+
+def _is_reserved(name: str) -> bool:
+    """Whether the command line takes it for something else."""
+    return name.isdecimal() or name in ("", "none", "silence", "test")
 
 
 def _video_name(path: Path) -> str:

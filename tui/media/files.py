@@ -1,4 +1,4 @@
-"""A media file that takes the place of microphone and camera, played over and over.
+"""A media file that takes the place of microphone and camera, played over and over or once.
 
 Used by `tui.media.sources`. One thread decodes a little ahead of the tracks; what waits is bounded, and only
 local files are opened (hostile-inputs.md, DEV-10).
@@ -7,6 +7,7 @@ local files are opened (hostile-inputs.md, DEV-10).
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections import deque
 from pathlib import Path
@@ -17,10 +18,13 @@ import numpy as np
 
 from tui.errors import DeviceError
 from tui.media.sound import FRAME_SAMPLES, SAMPLE_RATE, Converter
-from tui.media.tracks import FRAMES_PER_SECOND, AudioTrack, Painter, VideoTrack, black_frame
+from tui.media.tracks import AudioTrack, Painter, Sampler, VideoTrack, black_frame
+from tui.media.video_encoding import VideoCoding
 from tui.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from av.container import InputContainer
 
     from tui.media.sound import Samples
@@ -42,28 +46,42 @@ class FileMedia:
     """One file; ``audio`` and ``video`` are its tracks, ``None`` for what it lacks or is not wanted.
 
     Blocks while it opens the file. Raises ``DeviceError`` naming a file that is missing, not media, too large a
-    picture, or without anything wanted. The thread ends when both tracks are stopped.
+    picture, or without anything wanted. The thread ends when both tracks are stopped. With ``once`` silence and black
+    follow the file, and ``on_end`` is called by the track that comes to its end last.
     """
 
-    def __init__(self, path: str, audio: bool = True, video: bool = True) -> None:
+    def __init__(
+        self,
+        path: str,
+        audio: bool = True,
+        video: bool = True,
+        *,
+        once: bool = False,
+        on_end: Callable[[], None] | None = None,
+        coding: VideoCoding | None = None,
+    ) -> None:
         self._name = printable(path)
         self._path = Path(path)
+        self._once = once
+        self._on_end = on_end
         self._changed = threading.Condition()
         self._first = threading.Event()
         self._ended = False
+        self._finished = False
         self.audio: FileAudio | None = None
         self.video: FileVideo | None = None
         with self._open() as container:
             if audio and container.streams.audio:
-                self.audio = FileAudio(self._changed)
+                self.audio = FileAudio(self._changed, self._track_ended)
             if video and any(_shows(stream) for stream in container.streams.video):
-                self.video = FileVideo(self._changed)
+                self.video = FileVideo(coding or VideoCoding(), self._changed, self._track_ended)
+                self.video.label = self._path.name
         if self.audio is None and self.video is None:
             raise self._error("has neither sound nor pictures that can be sent")
         threading.Thread(target=self._run, name="media file", daemon=True).start()
         self._first.wait(_PATIENCE)
         if self._ended or not self._first.is_set():
-            self._stop()
+            self.stop()
             raise self._error("cannot be decoded")
 
     def _error(self, what: str) -> DeviceError:
@@ -89,7 +107,8 @@ class FileMedia:
     def _wanted(self) -> list[FileAudio | FileVideo]:
         return [track for track in (self.audio, self.video) if track and track.readyState == "live"]
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End both tracks, and so the thread; idempotent."""
         for track in self._wanted:
             track.stop()
 
@@ -101,9 +120,12 @@ class FileMedia:
                 if length is None:
                     break
                 base += max(length, _SHORTEST_LAP)
+                if self._once:
+                    self._finish(base)
+                    break
         except Exception:
             logger.exception("file %s: decoding ended", self._name)
-        self._ended = bool(self._wanted)
+        self._ended = bool(self._wanted) and not self._finished
         self._first.set()
 
     def _lap(self, base: float) -> float | None:
@@ -131,12 +153,22 @@ class FileMedia:
                         end = self.audio.append(frame) - base
                     elif isinstance(frame, av.VideoFrame) and self.video:
                         self.video.append(frame, base + max(0.0, at - origin))
-                        end = at - origin + 1 / FRAMES_PER_SECOND
+                        end = at - origin + 1 / self.video.coding.frames_per_second
                     else:
                         continue
                     length = max(length or 0.0, end)
                     self._first.set()
         return length
+
+    def _finish(self, end: float) -> None:
+        self._finished = True
+        for track in self._wanted:
+            track.finish(end)
+
+    def _track_ended(self) -> None:
+        if self._on_end is not None and all(track.has_ended for track in self._wanted):
+            tell, self._on_end = self._on_end, None
+            tell()
 
     def _room(self) -> bool:
         """Wait until a track needs more and none has far too much; ``False`` when all are stopped."""
@@ -153,9 +185,13 @@ class FileMedia:
 class FileAudio(AudioTrack):
     """The file's first sound."""
 
-    def __init__(self, changed: threading.Condition) -> None:
+    def __init__(self, changed: threading.Condition, on_end: Callable[[], None]) -> None:
         super().__init__()
         self._changed = changed
+        self._on_end = on_end
+        self._end = math.inf
+        self.has_ended = False
+        """Whether all of it was sent."""
         self._chunks: deque[tuple[int, Samples]] = deque()
         self._converter = Converter()
         self._next = 0
@@ -179,6 +215,10 @@ class FileAudio(AudioTrack):
             self._next += len(chunk)
         return self._next / SAMPLE_RATE
 
+    def finish(self, end: float) -> None:
+        """Thread: nothing follows after this second."""
+        self._end = end
+
     def samples(self, start: int) -> Samples:
         out = np.zeros(FRAME_SAMPLES, dtype=np.float32)
         end = start + FRAME_SAMPLES
@@ -193,6 +233,9 @@ class FileAudio(AudioTrack):
                 self._chunks.popleft()
             self._position = end
             self._changed.notify()
+        if not self.has_ended and end >= self._end * SAMPLE_RATE:
+            self.has_ended = True
+            self._on_end()
         return out
 
     def stop(self) -> None:
@@ -204,37 +247,47 @@ class FileAudio(AudioTrack):
 
 
 class FileVideo(VideoTrack):
-    """The file's first picture stream, at most 640x360."""
+    """The file's first picture stream, no larger than is asked for."""
 
-    def __init__(self, changed: threading.Condition) -> None:
-        super().__init__()
+    def __init__(self, coding: VideoCoding, changed: threading.Condition, on_end: Callable[[], None]) -> None:
+        super().__init__(coding)
         self._changed = changed
-        self._painter = Painter()
+        self._on_end = on_end
+        self._end = math.inf
+        self.has_ended = False
+        """Whether all of it was sent."""
+        self._painter = Painter(coding)
         self._pictures: deque[tuple[float, av.VideoFrame]] = deque()
-        self._latest: float | None = None
+        self._sampler = Sampler(coding.frames_per_second)
         self._shown: av.VideoFrame | None = None
 
     @property
     def ahead(self) -> float:
         """Seconds of pictures that wait."""
-        return len(self._pictures) / FRAMES_PER_SECOND
+        return len(self._pictures) / self.coding.frames_per_second
 
     def append(self, frame: av.VideoFrame, at: float) -> None:
         """Thread: one more frame, to be shown at this second; more than are sent are passed over."""
-        too_soon = self._latest is not None and self._latest <= at < self._latest + 0.9 / FRAMES_PER_SECOND
-        if too_soon or frame.width * frame.height > MOST_PIXELS:
+        if not self._sampler.takes(at) or frame.width * frame.height > MOST_PIXELS:
             return
         picture = self._painter.shrunk(frame)
-        self._latest = at
         with self._changed:
             self._pictures.append((at, picture))
+
+    def finish(self, end: float) -> None:
+        """Thread: nothing follows after this second."""
+        self._end = end
 
     def picture(self, at: float) -> av.VideoFrame:
         with self._changed:
             while self._pictures and self._pictures[0][0] <= at:
                 self._shown = self._pictures.popleft()[1]
             self._changed.notify()
-        return self._shown or black_frame()
+        if not self.has_ended and at >= self._end:
+            self.has_ended = True
+            self._shown = None
+            self._on_end()
+        return self._shown or black_frame(self.coding.width, self.coding.height)
 
     def stop(self) -> None:
         """End the track; the thread ends with the last one."""

@@ -1,20 +1,27 @@
-"""All remote voices as one stream, for `Playback`; who is heard is set from the core's thread."""
+"""All remote voices as one stream, for `Playback`; who is heard and how loud is set from the core's thread."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tui.media.sound import SAMPLE_RATE
+from tui.media.sound import SAMPLE_RATE, loudness
 from tui.media.voices import Voice
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tui.media.sound import Samples
+
+logger = logging.getLogger(__name__)
 
 MOST_VOICES = 24
 """How many are heard at once; those added later wait for a place (hostile-inputs.md, limits)."""
+LOUDEST = 2.0
+"""The largest factor for one voice or for all."""
 
 _KNEE = np.float32(0.9)
 _CEILING = 0.95
@@ -26,61 +33,178 @@ class Mixer:
     """Adds voices up, never above full scale.
 
     `mix` belongs to one thread, the device's; everything else may be called from any thread and never makes it
-    wait: the voices are replaced as a whole.
+    wait: voices and listeners are replaced as a whole. Nothing in `mix` takes a lock or grows with the voices.
     """
 
     def __init__(self) -> None:
         self.deafened = False
-        """Nothing is heard; voices go on being received and measured."""
+        """Nothing is played; voices go on being received, measured and told to listeners."""
+        self.volume = 1.0
+        """Factor for all that is played, 0.0 to `LOUDEST`."""
+        self.level = 0.0
+        """How loud the mix is before the volume, 0.0 to 1.0, of the last block."""
         self._changing = threading.Lock()
         self._voices: dict[str, Voice] = {}
-        self._heard: tuple[Voice, ...] = ()
+        self._heard: tuple[_Seat, ...] = ()
+        self._listeners: tuple[Callable[[Samples], None], ...] = ()
+        self._played: dict[str, float] = {}
         self._scratch = np.zeros(_LARGEST_BLOCK, dtype=np.float32)
-        self._gain = 1.0
+        self._mix_limiter = _Limiter()
+        self._volume_limiter = _Limiter()
+        self._volume = _Fader()
 
     def add(self, key: str) -> Voice:
         """The voice of this track, a new one unless there is one."""
         with self._changing:
-            voice = self._voices.setdefault(key, Voice())
-            self._heard = tuple(self._voices.values())[:MOST_VOICES]
+            voice = self._voices.get(key)
+            if voice is None:
+                voice = self._voices[key] = Voice()
+                self._seat()
             return voice
 
     def remove(self, key: str) -> None:
         """Forget the voice of this track; nothing happens when there is none."""
         with self._changing:
-            self._voices.pop(key, None)
-            self._heard = tuple(self._voices.values())[:MOST_VOICES]
+            if self._voices.pop(key, None) is not None:
+                self._seat()
 
     def voice(self, key: str) -> Voice | None:
         """The voice of this track, to set its ``gain`` and ``muted`` or read its figures."""
         return self._voices.get(key)
 
+    def voices(self) -> list[Voice]:
+        """All of them, also those that wait for a place."""
+        return list(self._voices.values())
+
+    def listen(self, listener: Callable[[Samples], None]) -> None:
+        """Tell ``listener`` every mixed block before the volume, 48 kHz, not above full scale.
+
+        It is called in the device's thread, must not wait and must copy what it keeps; one that raises is removed.
+        """
+        with self._changing:
+            self._listeners = (*self._listeners, listener)
+
+    def unlisten(self, listener: Callable[[Samples], None]) -> None:
+        """Tell it no more; nothing happens when it was never told."""
+        with self._changing:
+            self._listeners = tuple(other for other in self._listeners if other != listener)
+
+    def depth(self) -> tuple[float, float] | None:
+        """Milliseconds that wait and that should wait, each the mean of the voices that play now.
+
+        ``None`` when nobody does. Called by one thread, a few times a second.
+        """
+        depths, targets, played = [], [], {}
+        for key, voice in list(self._voices.items()):
+            figures = voice.playout()
+            played[key] = figures.played_ms
+            if figures.depth_ms > 0.0 and figures.played_ms > self._played.get(key, figures.played_ms):
+                depths.append(figures.depth_ms)
+                targets.append(figures.target_ms)
+        self._played = played
+        return (sum(depths) / len(depths), sum(targets) / len(targets)) if depths else None
+
     def mix(self, out: Samples) -> None:
         """Fill ``out`` with the next samples of all voices together."""
-        for start in range(0, len(out), _LARGEST_BLOCK):
-            self._mix_block(out[start : start + _LARGEST_BLOCK])
+        # A voice that says nonsense is dealt with, and nothing may be printed here.
+        with np.errstate(all="ignore"):
+            for start in range(0, len(out), _LARGEST_BLOCK):
+                self._mix_block(out[start : start + _LARGEST_BLOCK])
+
+    def _seat(self) -> None:
+        seats = {id(seat.voice): seat for seat in self._heard}
+        heard = list(self._voices.values())[:MOST_VOICES]
+        self._heard = tuple(seats.get(id(voice)) or _Seat(voice) for voice in heard)
 
     def _mix_block(self, out: Samples) -> None:
-        out.fill(0.0)
         scratch = self._scratch[: len(out)]
-        for voice in self._heard:
-            voice.pull(scratch)
-            if not voice.muted and not self.deafened:
-                scratch *= np.float32(voice.gain)
+        out.fill(0.0)
+        for seat in self._heard:
+            if seat.pull(scratch):
                 out += scratch
-        self._limit(out)
+        self._mix_limiter.limit(out)
+        self.level = loudness(out)
+        for listener in self._listeners:
+            self._tell(listener, out)
+        volume = 0.0 if self.deafened else _factor(self.volume)
+        if self._volume.fade(out, volume) and volume > 1.0:
+            self._volume_limiter.limit(out)
 
-    def _limit(self, out: Samples) -> None:
-        """Turn down fast and up slowly, then bend what still sticks out: nothing leaves above full scale."""
-        peak = float(np.abs(out).max(initial=0.0))
+    def _tell(self, listener: Callable[[Samples], None], block: Samples) -> None:
+        try:
+            listener(block)
+        except Exception:
+            logger.exception("sound listener failed, it is told no more")
+            self.unlisten(listener)
+
+
+class _Seat:
+    """A voice that is heard, at its own loudness; one that fails is silent and harms nobody."""
+
+    def __init__(self, voice: Voice) -> None:
+        self.voice = voice
+        self._fader = _Fader()
+        self._failed = False
+
+    def pull(self, out: Samples) -> bool:
+        """Whether there is anything in ``out`` to be added."""
+        voice = self.voice
+        try:
+            voice.pull(out)
+        except Exception:
+            if not self._failed:
+                logger.exception("voice failed, it is silent")
+            self._failed = True
+            return False
+        # One number says it of all: what is no number, or far too large, does not survive a sum of squares.
+        if not np.dot(out, out) < np.inf:
+            out.fill(0.0)
+        return self._fader.fade(out, 0.0 if voice.muted else _factor(voice.gain))
+
+
+class _Fader:
+    """A factor that moves within one block instead of jumping, which would click."""
+
+    def __init__(self) -> None:
+        self._factor = 1.0
+
+    def fade(self, block: Samples, factor: float) -> bool:
+        """Multiply; whether anything is left of the block."""
+        before, self._factor = self._factor, factor
+        if before != factor:
+            block *= _slope(before, factor, len(block))
+        elif factor != 1.0:
+            block *= np.float32(factor)
+        return before > 0.0 or factor > 0.0
+
+
+class _Limiter:
+    """Turns down fast and up slowly, then bends what still sticks out: nothing leaves above full scale."""
+
+    def __init__(self) -> None:
+        self._gain = 1.0
+        self._size = np.zeros(_LARGEST_BLOCK, dtype=np.float32)
+
+    def limit(self, out: Samples) -> None:
+        size = self._size[: len(out)]
+        np.abs(out, out=size)
+        peak = float(size.max(initial=0.0))
         wanted = min(1.0, _CEILING / peak) if peak > 0.0 else 1.0
-        rise = len(out) / SAMPLE_RATE / _RECOVERY_SECONDS
-        gain = min(wanted, self._gain + rise)
+        gain = min(wanted, self._gain + len(out) / SAMPLE_RATE / _RECOVERY_SECONDS)
         if gain < 1.0 or self._gain < 1.0:
-            out *= np.linspace(self._gain, gain, len(out), dtype=np.float32)
+            out *= _slope(self._gain, gain, len(out))
         self._gain = gain
         if peak > _KNEE:
-            over = np.abs(out) > _KNEE
+            np.abs(out, out=size)
+            over = size > _KNEE
             spare = np.float32(1.0) - _KNEE
-            bent = _KNEE + spare * np.tanh((np.abs(out[over]) - _KNEE) / spare)
-            out[over] = np.copysign(bent, out[over])
+            out[over] = np.copysign(_KNEE + spare * np.tanh((size[over] - _KNEE) / spare), out[over])
+
+
+def _factor(wanted: float) -> float:
+    """What is no factor is one all the same: 0.0 to `LOUDEST`, and nothing for what is no number."""
+    return min(LOUDEST, wanted) if wanted > 0.0 else 0.0
+
+
+def _slope(start: float, end: float, count: int) -> Samples:
+    return np.linspace(start, end, count, dtype=np.float32)

@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tui.media.tracks import HEIGHT, WIDTH, Painter, VideoTrack, black_frame
+from tui.media.tracks import Painter, VideoTrack, black_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from av import VideoFrame
+
+    from tui.media.video_encoding import VideoCoding
+
+WIDTH, HEIGHT = 320, 180
+"""Pixels that are drawn; what is sent is scaled to the size that is asked for."""
 
 Colour: TypeAlias = tuple[int, int, int]
 Words: TypeAlias = NDArray[np.uint32]
@@ -74,15 +79,15 @@ class Black(VideoTrack):
     """A camera that shows nothing."""
 
     def picture(self, at: float) -> VideoFrame:
-        return black_frame()
+        return black_frame(self.coding.width, self.coding.height)
 
 
 class SolidColour(VideoTrack):
     """One colour all over, given as red, green and blue."""
 
-    def __init__(self, rgb: Colour) -> None:
-        super().__init__()
-        self._painter = Painter()
+    def __init__(self, rgb: Colour, coding: VideoCoding | None = None) -> None:
+        super().__init__(coding)
+        self._painter = Painter(self.coding)
         self._pixels = Canvas(np.full((HEIGHT, WIDTH), _word(rgb))).pixels
 
     def picture(self, at: float) -> VideoFrame:
@@ -93,10 +98,11 @@ class TestPattern(VideoTrack):
     """Colour bars that drift to the left behind a white ring with a turning hand."""
 
     __test__ = False
+    label = "test"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._painter = Painter()
+    def __init__(self, coding: VideoCoding | None = None) -> None:
+        super().__init__(coding)
+        self._painter = Painter(self.coding)
         self._bars = np.repeat([_word(bar) for bar in _BARS], WIDTH // len(_BARS)).astype(np.uint32)
 
     def picture(self, at: float) -> VideoFrame:
@@ -121,7 +127,7 @@ class PortraitVideo(VideoTrack):
 
     def __init__(self, index: int, speaking: Callable[[float], bool] | None = None) -> None:
         super().__init__()
-        self._painter = Painter()
+        self._painter = Painter(self.coding)
         self._paint, top, bottom = _PORTRAITS[index % len(_PORTRAITS)]
         self._background = _fade(top, bottom)
         self._speaking = speaking

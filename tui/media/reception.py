@@ -1,162 +1,102 @@
-"""What comes from the room: reads every remote track, feeds the mixer and the board.
+"""What comes from the room: every remote track, to the mixer or the board.
 
-Used by the call, on the core's loop. Every track is drained all the time; only pictures that somebody sees are
-encoded, and only the newest.
+Used by the call, on the core's loop. Sound goes from the connection to its voice as packets, video to its view as
+encoded pictures, and nothing of it is decoded that nobody hears or sees.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
+import os
 from typing import TYPE_CHECKING
-
-import av
-from aiortc.mediastreams import MediaStreamError
 
 from tui.core.tasks import Tasks
 from tui.media.board import LOCAL
-from tui.media.cells import Encoder
-from tui.media.files import MOST_PIXELS
-from tui.text import printable
+from tui.media.viewing import View
+from tui.media.workers import Workers
 
 if TYPE_CHECKING:
-    from aiortc.mediastreams import MediaStreamTrack
+    from collections.abc import Collection, Iterable
 
+    import av
+
+    from tui.core.events import Participant
+    from tui.core.peer import RemoteTrack
     from tui.media.board import Board
     from tui.media.mixer import Mixer
-    from tui.media.voices import Voice
 
-logger = logging.getLogger(__name__)
-
-_LEVELS_SECONDS = 0.1
+_LOOK_SECONDS = 0.05
+_LOOKS_PER_LEVEL = 2
+_MOST_DECODERS = 4
 
 
 class Reception:
-    """Readers of remote tracks, one task each, and of the own preview."""
+    """Voices and views of remote tracks, and the own preview."""
 
     def __init__(self, board: Board, mixer: Mixer) -> None:
         self._board = board
         self._mixer = mixer
         self._tasks = Tasks()
-        self._readers: dict[str, asyncio.Task[None]] = {}
-        self._easels: dict[str, Easel] = {}
-        self._preview = Easel(board, LOCAL, mirror=True)
-        self._levels: asyncio.Task[None] | None = None
+        self._heard: dict[str, RemoteTrack] = {}
+        self._views: dict[str, View] = {}
+        self._cameras_off: frozenset[str] = frozenset()
+        self._workers = Workers(min(_MOST_DECODERS, os.cpu_count() or 1), "video decoder")
+        self._looking: asyncio.Task[None] | None = None
 
-    def add(self, key: str, kind: str, track: MediaStreamTrack) -> None:
-        """Read this track until it ends or is removed; ``kind`` is ``audio`` or ``video``."""
-        self.remove(key)
-        if kind == "audio":
-            reader = self._listen(key, self._mixer.add(key), track)
+    @property
+    def watched(self) -> Collection[str]:
+        """The keys of the videos that somebody sees now."""
+        return {key for key, view in self._views.items() if view.is_watched}
+
+    def add(self, remote: RemoteTrack) -> None:
+        """Hear or see this track until it is removed."""
+        self.remove(remote.key)
+        if remote.kind == "audio":
+            self._heard[remote.key] = remote
+            remote.listen(self._mixer.add(remote.key))
         else:
-            self._easels[key] = Easel(self._board, key)
-            reader = self._watch(self._easels[key], track)
-        self._readers[key] = self._tasks.spawn(reader, f"{kind} track {printable(key)}")
-        if self._levels is None:
-            self._levels = self._tasks.spawn(self._show_levels(), "levels")
+            view = self._views[remote.key] = View(self._board, remote.key, remote.pictures, self._workers)
+            view.is_sent = remote.key not in self._cameras_off
+            view.look()
+        if self._looking is None:
+            self._looking = self._tasks.spawn(self._look(), "looks at what is seen and heard")
 
     def remove(self, key: str) -> None:
-        """Stop reading this track; nothing happens when there is none."""
-        reader = self._readers.pop(key, None)
-        if reader is not None:
-            reader.cancel()
-            if key in self._easels:
-                self._easels.pop(key).close()
+        """Neither hear nor see this track any more; nothing happens when there is none."""
+        if key in self._heard:
+            self._heard.pop(key).listen(None)
             self._mixer.remove(key)
-            self._board.forget(key)
+        elif key in self._views:
+            self._views.pop(key).close()
+        self._board.forget(key)
+
+    def follow(self, participants: Iterable[Participant]) -> None:
+        """Who has switched the camera off is not missed."""
+        self._cameras_off = frozenset(person.video for person in participants if person.video and not person.camera)
+        for key, view in self._views.items():
+            view.is_sent = key not in self._cameras_off
 
     def preview(self, frame: av.VideoFrame) -> None:
-        """Show a frame of the own picture, mirrored."""
-        self._preview.show(frame)
+        """Show a frame of the own picture."""
+        self._board.show(LOCAL, frame)
 
     async def aclose(self) -> None:
-        """Stop reading everything; idempotent."""
-        for key in list(self._readers):
+        """Forget everything; idempotent."""
+        for key in (*self._heard, *self._views):
             self.remove(key)
-        self._preview.close()
         await self._tasks.aclose()
-        self._levels = None
+        self._looking = None
+        self._workers.close()
 
-    async def _listen(self, key: str, voice: Voice, track: MediaStreamTrack) -> None:
-        complaints = 0
-        while (frame := await _next(track)) is not None:
-            try:
-                if isinstance(frame, av.AudioFrame):
-                    voice.push(frame)
-            except (ValueError, av.FFmpegError) as error:
-                complaints += 1
-                if complaints == 1:
-                    logger.warning("audio track %s: frame refused: %s", printable(key), error)
-
-    async def _watch(self, easel: Easel, track: MediaStreamTrack) -> None:
-        while (frame := await _next(track)) is not None:
-            if isinstance(frame, av.VideoFrame):
-                easel.show(frame)
-
-    async def _show_levels(self) -> None:
+    async def _look(self) -> None:
+        looks = 0
         while True:
-            for key in self._readers:
-                voice = self._mixer.voice(key)
-                if voice is not None:
-                    self._board.set_level(key, voice.level)
-            await asyncio.sleep(_LEVELS_SECONDS)
-
-
-class Easel:
-    """Puts the frames of one picture on the board, no more of them than it asks for, the newest always."""
-
-    def __init__(self, board: Board, key: str, mirror: bool = False) -> None:
-        self._board = board
-        self._key = key
-        self._mirror = mirror
-        self._encoder = Encoder(board.look)
-        self._newest: av.VideoFrame | None = None
-        self._due = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        self._complained = False
-
-    def show(self, frame: av.VideoFrame) -> None:
-        """Show the frame now, or when it is time for one and no newer has come; dropped when nobody looks."""
-        if self._board.wish(self._key) is None:
-            return
-        self._newest = frame
-        if self._timer is None:
-            delay = max(0.0, self._due - time.monotonic())
-            if delay:
-                self._timer = asyncio.get_running_loop().call_later(delay, self._paint)
-            else:
-                self._paint()
-
-    def close(self) -> None:
-        """Show nothing more; idempotent."""
-        self._newest = None
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _paint(self) -> None:
-        self._timer = None
-        size, frame, self._newest = self._board.wish(self._key), self._newest, None
-        if size is None or frame is None:
-            return
-        self._due = time.monotonic() + 1 / self._board.frames_per_second
-        if not 0 < frame.width * frame.height <= MOST_PIXELS:
-            self._refuse(f"picture of {frame.width}x{frame.height}")
-            return
-        try:
-            self._board.show(self._key, self._encoder.encode(frame, size, self._mirror))
-        except (ValueError, av.FFmpegError) as error:
-            self._refuse(str(error))
-
-    def _refuse(self, why: str) -> None:
-        if not self._complained:
-            logger.warning("video track %s: %s refused", printable(self._key), why)
-        self._complained = True
-
-
-async def _next(track: MediaStreamTrack) -> object | None:
-    """The track's next frame, ``None`` at its end."""
-    try:
-        return await track.recv()
-    except MediaStreamError:
-        return None
+            for view in self._views.values():
+                view.look()
+            if looks % _LOOKS_PER_LEVEL == 0:
+                for key in self._heard:
+                    voice = self._mixer.voice(key)
+                    if voice is not None:
+                        self._board.set_level(key, voice.level)
+            looks += 1
+            await asyncio.sleep(_LOOK_SECONDS)

@@ -90,6 +90,11 @@ class Ring:
         """Samples that wait."""
         return min(self._written - self._read, self._limit)
 
+    @property
+    def playing(self) -> bool:
+        """Whether the last pull got all it asked for."""
+        return self._playing
+
     def push(self, samples: Samples) -> None:
         """Append; called by one thread only."""
         kept = samples[-self._limit :]

@@ -48,4 +48,10 @@ async def in_thread(work: Callable[[], Result], discard: Callable[[Result], obje
             abandon(result, error)  # the loop is closed
 
     threading.Thread(target=run, name="blocking call", daemon=True).start()
-    return await done
+    try:
+        return await done
+    except asyncio.CancelledError:
+        # Cancelled when the result was there but nobody had it yet.
+        if done.done() and not done.cancelled():
+            abandon(None if done.exception() else done.result(), done.exception())
+        raise
