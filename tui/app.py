@@ -9,39 +9,62 @@ import io
 import logging
 import sys
 import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.console import Console
 from textual import on
 from textual.app import App, SystemCommand
-from textual.reactive import reactive
+from textual.reactive import var
 
-from tui import bindings
+from tui import bindings, choices
 from tui.bridge import Bridge
+from tui.choices import Choices
 from tui.commands import Commands
-from tui.core.events import CallState
-from tui.errors import ExitCode
+from tui.core.events import CallState, Direction
+from tui.errors import ExitCode, FileError
+from tui.export import export
 from tui.media.board import Board
+from tui.media.pacing import Pacer
+from tui.projector import Projector
+from tui.relay import Relay
+from tui.screens.devices import DeviceScreen, Kind
+from tui.screens.event import EventScreen
 from tui.screens.help import HelpScreen
 from tui.screens.join import JoinScreen
 from tui.screens.leave import Choice, LeaveScreen
+from tui.screens.reaction import ReactionScreen
+from tui.screens.request import RequestScreen
 from tui.screens.room import RoomScreen
-from tui.text import with_hint
-from tui.updates import CallView
+from tui.screens.statistics import StatisticsScreen
+from tui.text import printable, with_hint
+from tui.updates import CallView, LogLine, Update
 from tui.widgets import marks
+from tui.widgets.chat import ChatInput
+from tui.widgets.event_log import EventLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from textual.notifications import SeverityLevel
     from textual.screen import Screen
     from textual.timer import Timer
 
     from tui.config import JoinOptions
+    from tui.driver import TerminalDriver
     from tui.media.cells import Look
     from tui.session import SessionFactory
+    from tui.updates import Person, Question
 
 _PAUSE: Final = 0.05
 """Seconds between two updates of the screen at least, however fast the core tells news."""
+
+_FIRST_HOLD: Final = 1.0
+"""Seconds that a held key may take to its first repeat: keyboards wait 250 to 660 ms, and the way may be long."""
+_NEXT_HOLD: Final = 0.6
+"""Seconds between two repeats at most; keyboards take 30 to 100 ms, the rest is for a line that stutters."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +83,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (120, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-middle"), (32, "-high")]  # noqa: RUF012
 
-    view: reactive[CallView] = reactive(CallView(), init=False)
+    view: var[CallView] = var(CallView(), init=False)
 
     def __init__(
         self,
@@ -72,7 +95,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
         clock: Callable[[], float] = time.time,
         ascii_only: bool = False,
         no_color: bool = False,
-        frames_per_second: float = 8.0,
+        frames_per_second: float = 15.0,
+        synchronized: bool = True,
         validate: Callable[[JoinOptions], None] = lambda options: None,
         remember: Callable[[JoinOptions], None] = lambda options: None,
         keymap: Mapping[str, str] | None = None,
@@ -92,8 +116,18 @@ class ConferenceApp(App[None], inherit_bindings=False):
         self._board = Board(look, frames_per_second)
         self._bridge = Bridge(self, session, self._board, clock)
         self._room = RoomScreen(self._board, self._marks, clock)
+        self.driver: TerminalDriver | None = None
+        """The way to a real terminal past Textual, once there is one."""
+        self.relay = Relay()
+        """What is between here and the terminal; `tui.terminal` knows."""
+        self.synchronized = synchronized
+        """Use DEC 2026 where the terminal says it can."""
+        self.projector: Projector | None = None
+        """Shows the pictures, from the first screen on."""
         self._remembered = True
         self._taking: Timer | None = None
+        self._choices = Choices()
+        self._holding: Timer | None = None
         self._ending = False
         self.on_end: Callable[[ExitCode], None] = lambda code: None
         """Called once when the end begins; `tui.terminal` puts its watchdog here."""
@@ -102,6 +136,11 @@ class ConferenceApp(App[None], inherit_bindings=False):
         self.crash: BaseException | None = None
         """The defect that ended the app."""
 
+    @property
+    def room(self) -> RoomScreen:
+        """The screen with the pictures, below all others."""
+        return self._room
+
     def get_default_screen(self) -> Screen[None]:
         """The room is below everything."""
         return self._room
@@ -109,10 +148,16 @@ class ConferenceApp(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self.set_class(self._ascii_only, "-ascii")
         self.set_keymap(self._keymap_by_id)
+        pacer = Pacer(self._board.frames_per_second, proxied=self.relay.proxied)
+        self.projector = Projector(self, self._board, pacer, passthrough=self.relay.passthrough)
+        self.projector.attach()
 
     def on_ready(self) -> None:
         """The first picture is drawn: now there is time for the core."""
         self._bridge.start()
+        if self.projector is not None:
+            self.projector.start()
+        self._choices = choices.recall()
         self._room.show_options(self._options)
         if self._options.url and self._options.room and not self._ask:
             self.action_join()
@@ -120,7 +165,14 @@ class ConferenceApp(App[None], inherit_bindings=False):
             self.action_settings()
 
     async def on_unmount(self) -> None:
+        if self.projector is not None:
+            await self.projector.aclose()
         await self._bridge.aclose()
+
+    def post_display_hook(self) -> None:
+        """Textual has drawn, or would have: while the terminal does not read it throws away what it made."""
+        if self.driver is not None and self.driver.held:
+            self.driver.lost = True
 
     def bell(self) -> None:
         """Textual rings it while it handles an exception that ends the app: the only public sign of one."""
@@ -144,7 +196,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
         if not self._room.is_running:
             return
         update = self._bridge.take()
-        self._room.write(update.lines, update.dropped)
+        self._room.write(update)
         self.view = update.view
 
     @on(Bridge.Failed)
@@ -154,12 +206,29 @@ class ConferenceApp(App[None], inherit_bindings=False):
 
     def watch_view(self, old: CallView, new: CallView) -> None:
         self._room.view = new
+        for screen in self.screen_stack:
+            if isinstance(screen, DeviceScreen):
+                screen.view = new
         if (old.state, old.microphone, old.camera) != (new.state, new.microphone, new.camera):
             self.refresh_bindings()
         if new.joined_at is not None and not self._remembered:
             self._remembered = True
             self._remember(self._options)
+        if old.question != new.question:
+            self._ask_back()
         self._notice(old, new)
+
+    def _ask_back(self) -> None:
+        """Put a moderator's request to the user, and take back what is not asked any more."""
+        question, screen = self.view.question, self.screen
+        if isinstance(screen, RequestScreen):
+            if screen.question != question:
+                screen.dismiss(False)
+        elif question is not None and not any(isinstance(below, RequestScreen) for below in self.screen_stack):
+            self.push_screen(RequestScreen(question), partial(self._answer, question))
+
+    def _answer(self, question: Question, granted: bool | None) -> None:
+        self._bridge.answer(question.number, bool(granted))
 
     def _notice(self, old: CallView, new: CallView) -> None:
         """Put in front for some seconds what the log and the panel say for longer."""
@@ -172,6 +241,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
                 self.notify(text, severity="warning", markup=False)
         if new.state is CallState.JOINED and new.output_hint and new.output_hint != old.output_hint:
             self.notify(new.output_hint, severity="warning", markup=False)
+        if new.muted_speech is not None and new.muted_speech != old.muted_speech:
+            self.notify("You are muted but talking.", severity="warning", markup=False)
 
     # What the user can ask for.
 
@@ -185,12 +256,20 @@ class ConferenceApp(App[None], inherit_bindings=False):
                 return view.in_call
             case "settings":
                 return not view.in_call and isinstance(self.screen, RoomScreen)
-            case "microphone":
+            case "microphone" | "talk":
                 return True if view.microphone is not None else None
             case "camera":
                 return True if view.camera is not None else None
-            case "deafen":
+            case "deafen" | "volume":
                 return True if view.in_call else None
+            case "react":
+                return True if view.state is CallState.JOINED else None
+            case "hand":
+                return True if view.state is CallState.JOINED and self._options.play_only else None
+            case "admit":
+                return True if self._selected is not None and self._selected.hand else None
+            case "person_volume" | "silence_person":
+                return True if self._selected is not None else None
         return True
 
     def action_join(self) -> None:
@@ -199,7 +278,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
             self.action_settings()
         elif not self._ending:
             self._remembered = False
-            self._bridge.join(self._options)
+            self._bridge.join(self._options, self._choices)
             # At once, so that the same key pressed again means the opposite.
             self._take()
 
@@ -211,6 +290,26 @@ class ConferenceApp(App[None], inherit_bindings=False):
     def action_microphone(self) -> None:
         """Speak or be silent."""
         self._bridge.set_microphone(not self.view.microphone)
+        self._let_go()
+
+    def action_talk(self) -> None:
+        """Speak for as long as the key repeats; nothing happens when the microphone is on anyway."""
+        if self._holding is not None:
+            self._holding.stop()
+            seconds = _NEXT_HOLD
+        elif not self.view.microphone:
+            seconds = _FIRST_HOLD
+        else:
+            return
+        self._bridge.speak_while_held(seconds)
+        self._holding = self.set_timer(seconds, self._let_go)
+        self._room.held = True
+
+    def _let_go(self) -> None:
+        if self._holding is not None:
+            self._holding.stop()
+            self._holding = None
+        self._room.held = False
 
     def action_camera(self) -> None:
         """Be seen or not."""
@@ -219,6 +318,117 @@ class ConferenceApp(App[None], inherit_bindings=False):
     def action_deafen(self) -> None:
         """Hear nothing or everybody."""
         self._bridge.set_deafened(not self.view.deafened)
+
+    def action_volume(self, percent: int) -> None:
+        """Everybody louder or quieter."""
+        self._bridge.set_volume(_changed(self._bridge.volume, percent))
+        self._take()
+
+    def action_person_volume(self, percent: int) -> None:
+        """The selected person louder or quieter."""
+        if (person := self._selected) is not None:
+            self._bridge.set_voice(person.key, _changed(person.volume, percent), person.silenced)
+            # At once, so that the next step begins here.
+            self._take()
+
+    def action_silence_person(self) -> None:
+        """Do not hear the selected person, or hear them again."""
+        if (person := self._selected) is not None:
+            self._bridge.set_voice(person.key, person.volume, not person.silenced)
+            self._take()
+
+    @property
+    def _selected(self) -> Person | None:
+        """Somebody else who is selected."""
+        person = self._room.selected
+        return None if person is None or person.is_self else person
+
+    def action_devices(self) -> None:
+        """What there is to hear and speak with."""
+        if self.screen is self._room:
+            report, cancels = self._bridge.sound_report, self._options.echo_cancellation
+            self.push_screen(DeviceScreen(self._board, self._marks, report, self.view, self._wishes, cancels))
+
+    @property
+    def _wishes(self) -> Choices:
+        """What is asked for now, above all on the command line."""
+        options, chosen = self._options, self._choices
+        return Choices(
+            options.speaker or chosen.speaker,
+            options.microphone or chosen.microphone,
+            options.camera or chosen.camera,
+        )
+
+    @on(DeviceScreen.Chosen)
+    def _use(self, message: DeviceScreen.Chosen) -> None:
+        """Use it now, and the next time; silence, a screen and the like only until the program ends."""
+        is_device = bool(message.name) or not message.device
+        until_end = "" if is_device else message.device
+        if message.kind is Kind.SPEAKER:
+            self._bridge.use_speaker(message.device)
+            self._options = replace(self._options, speaker=until_end)
+            chosen = replace(self._choices, speaker=message.name)
+        elif message.kind is Kind.CAMERA:
+            self._bridge.use_camera(message.device)
+            self._options = replace(self._options, camera=until_end)
+            chosen = replace(self._choices, camera=message.name)
+        else:
+            self._bridge.use_microphone(message.device)
+            self._options = replace(self._options, microphone=until_end)
+            chosen = replace(self._choices, microphone=message.name)
+        if is_device:
+            self._choices = chosen
+            choices.remember(chosen)
+        if isinstance(self.screen, DeviceScreen):
+            self.screen.wishes = self._wishes
+
+    @on(ChatInput.Said)
+    def _say(self, message: ChatInput.Said) -> None:
+        self._bridge.say(message.text)
+
+    def action_react(self) -> None:
+        """Choose a feeling to show."""
+        if self.screen is self._room:
+            self.push_screen(ReactionScreen(self._ascii_only), self._react)
+
+    def _react(self, reaction: str | None) -> None:
+        if reaction is not None:
+            self._bridge.react(reaction)
+
+    @on(EventLog.Opened)
+    def _open(self, message: EventLog.Opened) -> None:
+        self.push_screen(EventScreen(message.line))
+
+    def action_statistics(self) -> None:
+        """How the call does."""
+        if self.screen is self._room:
+            self.push_screen(StatisticsScreen(self._bridge.statistics, self._marks))
+
+    def action_export(self) -> None:
+        """Write what the log shows to a file."""
+        lines = list(self._room.logged)
+        self.run_worker(lambda: self._export(lines), thread=True, group="export", exclusive=True)
+
+    def _export(self, lines: Sequence[LogLine]) -> None:
+        try:
+            text, severity = f"The log is in {export(lines, Path.cwd(), self._clock())}", "information"
+        except FileError as error:
+            text, severity = with_hint(str(error), error.hint), "error"
+        self.call_from_thread(self._tell, text, severity)
+
+    def _tell(self, text: str, severity: SeverityLevel) -> None:
+        """In front for some seconds, and in the log for longer."""
+        self._room.write(Update(self.view, (LogLine(self._clock(), Direction.LOCAL, "note", printable(text)),)))
+        self.notify(printable(text), severity=severity, markup=False)
+
+    def action_hand(self) -> None:
+        """Ask to be allowed to speak."""
+        self._bridge.raise_hand()
+
+    def action_admit(self, granted: bool) -> None:
+        """Let the selected person speak or not."""
+        if (person := self._selected) is not None and person.hand:
+            self._bridge.answer_hand(person.key, granted)
 
     def action_settings(self) -> None:
         """Ask where to go, and go there."""
@@ -229,6 +439,10 @@ class ConferenceApp(App[None], inherit_bindings=False):
             self._options = options
             self._room.show_options(options)
             self.action_join()
+
+    def action_redraw(self) -> None:
+        """Whatever the terminal shows now, draw everything again."""
+        self.screen.refresh()
 
     def action_help(self) -> None:
         """Every key."""
@@ -288,3 +502,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
         for command in super().get_system_commands(screen):
             if command.title not in ("Screenshot", "Keys"):
                 yield command
+
+
+def _changed(volume: float, percent: int) -> float:
+    """A volume some percent of the normal one higher or lower, 0.0 to 2.0."""
+    return min(200, max(0, round(volume * 100) + percent)) / 100

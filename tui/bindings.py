@@ -16,23 +16,33 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def _key(binding_id: str, key: str, action: str, description: str, tooltip: str, *, shown: bool = False) -> Binding:
-    return Binding(key, action, description, show=shown, tooltip=tooltip, id=binding_id)
+def _key(
+    binding_id: str,
+    key: str,
+    action: str,
+    description: str,
+    tooltip: str,
+    *,
+    shown: bool = False,
+    first: bool = False,
+) -> Binding:
+    """``first``: before the widget itself takes the key for something else."""
+    return Binding(key, action, description, show=shown, tooltip=tooltip, id=binding_id, priority=first)
 
 
 APP: Final = (
     _key("app.quit", "q", "end", "Quit", "Leave the room and quit.", shown=True),
     _key("app.help", "question_mark,f1", "help", "Help", "Show every key.", shown=True),
     _key("app.palette", "ctrl+p,colon", "command_palette", "Commands", "Search all commands."),
-    Binding(
+    _key("app.redraw", "ctrl+l", "redraw", "Redraw", "Draw the whole screen again."),
+    # Input fields copy with this key, but it must always be a way out.
+    _key(
+        "app.interrupt",
         "ctrl+c",
         "interrupt",
         "Interrupt",
-        show=False,
-        # Input fields copy with this key, but it must always be a way out.
-        priority=True,
-        tooltip="Ask to leave; twice, or without a room, quit.",
-        id="app.interrupt",
+        "Ask to leave; twice, or without a room, quit.",
+        first=True,
     ),
 )
 
@@ -41,13 +51,50 @@ ROOM: Final = (
     _key("room.call", "j", "app.join", "Join", "Enter the room.", shown=True),
     _key("room.call", "j", "app.leave", "Leave", "Leave the room.", shown=True),
     _key("room.microphone", "m", "app.microphone", "Mic", "Speak or be silent.", shown=True),
+    _key(
+        "room.talk",
+        "t,space",
+        "app.talk",
+        "Talk",
+        "Hold to speak: the microphone is on for 1 s, and for 0.6 s more at every repeat of the key.",
+    ),
     _key("room.camera", "v", "app.camera", "Camera", "Show or hide yourself.", shown=True),
-    _key("room.deafen", "d", "app.deafen", "Deafen", "Hear nothing or everybody.", shown=True),
+    _key("room.deafen", "d", "app.deafen", "Deafen", "Hear nothing or everybody."),
+    _key("room.devices", "o", "app.devices", "Devices", "Choose and try sound output and microphone."),
+    _key("room.louder", "plus,equals_sign", "app.volume(10)", "Louder", "Everybody louder, up to 200 %."),
+    _key("room.quieter", "minus", "app.volume(-10)", "Quieter", "Everybody quieter."),
+    _key(
+        "room.person_louder",
+        "right,right_square_bracket",
+        "app.person_volume(10)",
+        "Person louder",
+        "The selected person louder, up to 200 %.",
+    ),
+    _key(
+        "room.person_quieter",
+        "left,left_square_bracket",
+        "app.person_volume(-10)",
+        "Person quieter",
+        "The selected person quieter.",
+    ),
+    _key("room.person_silence", "x", "app.silence_person", "Mute for me", "Do not hear the selected person, or again."),
+    _key("room.chat", "c", "chat", "Chat", "Open the chat and write, or close it.", shown=True),
+    _key("room.react", "r", "app.react", "React", "Show everybody how you feel."),
+    _key("room.hand", "y", "app.hand", "Raise hand", "Ask to be allowed to speak."),
+    _key("room.admit", "a", "app.admit(True)", "Let speak", "Let the selected person speak, whose hand is raised."),
+    _key("room.refuse", "u", "app.admit(False)", "Do not let speak", "Ask the selected person to go on listening."),
+    _key("room.statistics", "g", "app.statistics", "Statistics", "How connections and tracks do, and did of late."),
     _key("room.settings", "s", "app.settings", "Settings", "Change server, room or name, then join."),
     _key("room.people", "p", "app.focus('people')", "People", "Go to the list of people."),
     _key("room.log", "l", "app.focus('log')", "Log", "Go to the log."),
     _key("room.pictures", "h", "pictures", "Pictures", "Hide or show all pictures."),
     _key("room.page", "n", "page", "Next page", "Show the next page of pictures."),
+    _key("room.zoom_in", "z", "zoom(1)", "Zoom in", "A part of the shared screen, or of who is selected, larger."),
+    _key("room.zoom_out", "Z,w", "zoom(-1)", "Zoom out", "More of the picture, up to the whole."),
+    _key("room.pan_left", "shift+left,H", "pan(-1, 0)", "Pan left", "The part of the picture further left."),
+    _key("room.pan_right", "shift+right,L", "pan(1, 0)", "Pan right", "The part of the picture further right."),
+    _key("room.pan_up", "shift+up,K", "pan(0, -1)", "Pan up", "The part of the picture further up."),
+    _key("room.pan_down", "shift+down,J", "pan(0, 1)", "Pan down", "The part of the picture further down."),
 )
 
 PEOPLE: Final = (
@@ -55,21 +102,81 @@ PEOPLE: Final = (
     _key("people.down", "down", "cursor(1)", "Down", "Select the person below."),
     _key("people.first", "home", "cursor(-1000000)", "First", "Select the first person."),
     _key("people.last", "end", "cursor(1000000)", "Last", "Select the last person."),
-    _key("people.alone", "enter,space", "alone", "Alone", "Show only the selected person, or everybody."),
+    _key("people.alone", "enter", "alone", "Alone", "Show only the selected person, or everybody."),
 )
 
 LOG: Final = (
-    _key("log.up", "up", "scroll_up", "Up", "Scroll up."),
-    _key("log.down", "down", "scroll_down", "Down", "Scroll down."),
+    _key("log.up", "up", "cursor(-1)", "Up", "Select the line above."),
+    _key("log.down", "down", "cursor(1)", "Down", "Select the line below."),
     _key("log.left", "left", "scroll_left", "Left", "Scroll left."),
     _key("log.right", "right", "scroll_right", "Right", "Scroll right, to the end of long lines."),
-    _key("log.page_up", "pageup", "page_up", "Page up", "Scroll up a page."),
-    _key("log.page_down", "pagedown", "page_down", "Page down", "Scroll down a page."),
-    _key("log.first", "home", "scroll_home", "First", "Scroll to the oldest line."),
-    _key("log.last", "end", "scroll_end", "Last", "Scroll to the newest line and follow."),
+    _key("log.page_up", "pageup", "page(-1)", "Page up", "Select the line a page above."),
+    _key("log.page_down", "pagedown", "page(1)", "Page down", "Select the line a page below."),
+    _key("log.first", "home", "cursor(-1000000)", "First", "Select the oldest line."),
+    _key("log.last", "end", "last", "Last", "To the newest line, and follow."),
+    _key("log.open", "enter", "open", "Open", "The selected line whole, its payload line by line."),
+    _key("log.filter", "slash", "filter", "Filter", "Only lines with some text."),
+    _key("log.kind", "k", "kind", "Kind", "Only what came in, went out, happened here, or failed."),
+    _key("log.pause", "f", "pause", "Pause", "Hold the log, or let it go on."),
+    _key("log.export", "e", "app.export", "Export", "Write what is shown to a new file of JSON lines."),
+)
+
+LOG_FILTER: Final = (
+    _key("filter.keep", "down", "keep", "Lines", "Back to the lines that were found."),
+    _key("filter.clear", "escape", "clear", "Clear", "All lines again.", first=True),
+)
+
+EVENT: Final = (
+    _key("event.close", "escape,q,enter", "dismiss", "Close", "Back to the log."),
+    _key("event.copy", "y", "copy", "Copy", "Send the payload to the terminal's clipboard."),
+)
+
+CHAT_HISTORY: Final = (
+    _key("chat.up", "up", "scroll_up", "Up", "Scroll up."),
+    _key("chat.down", "down", "scroll_down", "Down", "Scroll down."),
+    _key("chat.page_up", "pageup", "page_up", "Page up", "Scroll up a page."),
+    _key("chat.page_down", "pagedown", "page_down", "Page down", "Scroll down a page."),
+    _key("chat.first", "home", "scroll_home", "First", "Scroll to what was said first."),
+    _key("chat.last", "end", "scroll_end", "Last", "Scroll to what was said last."),
+)
+
+CHAT_INPUT: Final = (
+    _key("chat.send", "enter", "send", "Send", "Say it to the room.", first=True, shown=True),
+    _key("chat.line", "ctrl+j", "new_line", "New line", "Go on in another line.", first=True, shown=True),
+    _key(
+        "chat.leave",
+        "escape",
+        "app.focus('people')",
+        "Back",
+        "To the people; the chat stays open.",
+        first=True,
+        shown=True,
+    ),
+)
+
+STATISTICS: Final = (_key("statistics.close", "escape,q,g", "dismiss", "Close", "Back to the room."),)
+
+REACTIONS: Final = (
+    _key("reaction.choose", "enter,space", "select", "Choose", "Show the selected one."),
+    _key("reaction.up", "up", "cursor_up", "Up", "Select the one above."),
+    _key("reaction.down", "down", "cursor_down", "Down", "Select the one below."),
+    _key("reaction.close", "escape,q,r", "screen.dismiss", "Close", "Show nothing."),
 )
 
 JOIN: Final = (_key("join.cancel", "escape", "cancel", "Back", "Go back without joining.", shown=True),)
+
+DEVICES: Final = (
+    _key("devices.close", "escape,q,o", "dismiss", "Close", "Close the devices.", shown=True),
+    _key("devices.test", "t", "test", "Test", "Play a tone on the selected output, or listen to the microphone."),
+)
+
+DEVICE_LIST: Final = (
+    _key("devices.choose", "enter,space", "select", "Choose", "Use the selected device, now and the next time."),
+    _key("devices.up", "up", "cursor_up", "Up", "Select the device above."),
+    _key("devices.down", "down", "cursor_down", "Down", "Select the device below."),
+    _key("devices.first", "home", "first", "First", "Select the first device."),
+    _key("devices.last", "end", "last", "Last", "Select the last device."),
+)
 
 HELP: Final = (_key("help.close", "escape,q,question_mark,f1", "dismiss", "Close", "Close the help."),)
 
@@ -79,14 +186,28 @@ LEAVE: Final = (
     _key("leave.quit", "q", "choose('quit')", "Quit", "Leave the room and quit."),
 )
 
+REQUEST: Final = (
+    _key("request.grant", "y", "answer(True)", "Yes", "Do what the moderator asks for."),
+    _key("request.refuse", "n,escape", "answer(False)", "No", "Leave everything as it is."),
+)
+
 GROUPS: Final[dict[str, tuple[Binding, ...]]] = {
     "Everywhere": APP,
     "Room": ROOM,
     "List of people": PEOPLE,
     "Log": LOG,
+    "Filter of the log": LOG_FILTER,
+    "Event": EVENT,
+    "Chat": CHAT_HISTORY,
+    "Chat field": CHAT_INPUT,
+    "Reactions": REACTIONS,
+    "Statistics": STATISTICS,
     "Join form": JOIN,
+    "Devices": DEVICES,
+    "List of devices": DEVICE_LIST,
     "This help": HELP,
     "Question whether to leave": LEAVE,
+    "Question of a moderator": REQUEST,
 }
 
 
@@ -103,7 +224,7 @@ def checked_keymap(keymap: Mapping[str, str]) -> dict[str, str]:
                 f"keys: there is no binding {binding_id!r}",
                 f"Did you mean {near[0]!r}?" if near else "The help (?) lists all of them.",
             )
-    for group in (APP, ROOM, PEOPLE, LOG, HELP, LEAVE):
+    for group in GROUPS.values():
         taken: dict[str, str] = {}
         for binding in group:
             binding_id = binding.id or ""

@@ -9,7 +9,9 @@ state and the lines in between. Nothing here waits for the screen or grows with 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import itertools
 import logging
 import sys
 import threading
@@ -21,20 +23,27 @@ from typing import TYPE_CHECKING, Final
 
 from textual.message import Message
 
+from tui.choices import Choices, equipped
+from tui.core.collector import settle
 from tui.core.events import (
+    Announced,
     Callback,
     CallState,
     CallStateChanged,
+    ChatMessage,
     Direction,
     LocalMediaChanged,
+    ModeratorRequest,
+    Notice,
+    Reaction,
     RosterChanged,
     TrackAdded,
     TrackRemoved,
 )
-from tui.errors import AntconfError
-from tui.session import SoundChanged
+from tui.errors import AntconfError, DeviceError
+from tui.session import HealthChanged, MutedSpeech, PictureChanged, SoundChanged
 from tui.text import printable, with_hint
-from tui.updates import CallView, LogLine, Update, log_line, people
+from tui.updates import CallView, ChatLine, LogLine, Question, Update, aside, chat_line, log_line, people, question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -44,12 +53,23 @@ if TYPE_CHECKING:
     from tui.config import JoinOptions
     from tui.core.events import Participant
     from tui.media.board import Board
-    from tui.session import CallEvent, Session, SessionFactory
+    from tui.session import CallEvent, Session, SessionFactory, SoundReport
+    from tui.statistics import Statistics
+    from tui.updates import Person
 
 LEAVE_LIMIT: Final = 2.0
 """Seconds that leaving may take before it is given up."""
+REQUESTS: Final = 20
+"""Moderators' requests that wait for an answer."""
+
+HANDS: Final = 200
+"""Raised hands that are remembered; whoever asks after that is only told of in the chat."""
+CHAT: Final = 500
+"""Entries of the chat that wait for the screen at most; the oldest go first."""
 LINES: Final = 2000
 """Log lines that wait for the screen at most; the oldest go first."""
+REMINDER_PAUSE: Final = 10.0
+"""Seconds between two reminders that one talks while muted."""
 
 _NETWORK: Final = frozenset({"aiortc", "aioice", "websockets", "OpenSSL", "pylibsrtp", "pyee", "asyncio"})
 """Libraries in which what the other end sends can raise outside of any call of ours."""
@@ -86,10 +106,18 @@ class Bridge:
         self._roster: tuple[Participant, ...] | None = None
         self._lines: deque[LogLine] = deque(maxlen=LINES)
         self._dropped = 0
+        self._chat: deque[ChatLine] = deque(maxlen=CHAT)
+        self._asides = itertools.count(1)
+        self._hands: set[str] = set()
+        self._requests: deque[ModeratorRequest] = deque(maxlen=REQUESTS)
         self._ringing = False
+        self._volume = 1.0
+        self._voices: dict[str, tuple[float, bool]] = {}
+        self._sound_said = ""
         self._session: Session | None = None
         self._joining: asyncio.Task[None] | None = None
         self._call = 0
+        self._settled = -1
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
         self._ended = asyncio.Event()
@@ -115,9 +143,10 @@ class Bridge:
             self._ringing = False
             roster, self._roster = self._roster, None
             if roster is not None:
-                self._view = replace(self._view, people=people(roster))
-            update = Update(self._view, tuple(self._lines), self._dropped)
+                self._view = replace(self._view, people=self._marked(people(roster)))
+            update = Update(self._view, tuple(self._lines), self._dropped, tuple(self._chat))
             self._lines.clear()
+            self._chat.clear()
             self._dropped = 0
         return update
 
@@ -127,10 +156,13 @@ class Bridge:
         with self._lock:
             return self._view.state
 
-    def join(self, options: JoinOptions) -> None:
-        """Enter a room with a new session; one that is open is left first."""
+    def join(self, options: JoinOptions, choices: Choices | None = None) -> None:
+        """Enter a room with a new session; one that is open is left first.
+
+        ``choices`` are the devices to use where ``options`` name none; one that is missing is no error.
+        """
         self._enter(CallState.CONNECTING)
-        self._ask(self._join(options))
+        self._ask(self._join(options, choices or Choices()))
 
     def leave(self) -> None:
         """Leave the room, or give up joining it."""
@@ -148,6 +180,84 @@ class Bridge:
     def set_deafened(self, deafened: bool) -> None:
         """Hear nothing or everybody."""
         self._ask(self._set(lambda session: session.set_deafened(deafened)))
+
+    @property
+    def volume(self) -> float:
+        """How loud everybody together is wanted; ahead of what the session has told."""
+        return self._volume
+
+    def set_volume(self, volume: float) -> None:
+        """How loud everybody is together, 0.0 to 2.0; holds for the next rooms too."""
+        with self._lock:
+            self._volume = volume
+            self._view = replace(self._view, volume=volume)
+        self._ask(self._set(lambda session: session.set_volume(volume)))
+        self._ring()
+
+    def set_voice(self, stream_id: str, volume: float, muted: bool) -> None:
+        """How loud that person is, 0.0 to 2.0, and whether they are heard at all; holds for the next rooms too."""
+        with self._lock:
+            self._voices[stream_id] = (volume, muted)
+            self._view = replace(self._view, people=self._marked(self._view.people))
+        self._ask(self._set(lambda session: session.set_voice(stream_id, volume, muted)))
+        self._ring()
+
+    def use_speaker(self, device: str) -> None:
+        """Play on another output from now on."""
+        self._ask(self._set(lambda session: session.use_speaker(device)))
+
+    def use_microphone(self, device: str) -> None:
+        """Record with another microphone from now on."""
+        self._ask(self._set(lambda session: session.use_microphone(device)))
+
+    def use_camera(self, device: str) -> None:
+        """Show another camera, a screen, a file or nothing from now on."""
+        self._ask(self._set(lambda session: session.use_camera(device)))
+
+    def speak_while_held(self, seconds: float) -> None:
+        """Speak for that time, unless asked anew."""
+        self._ask(self._set(lambda session: session.speak_while_held(seconds)))
+
+    def sound_report(self) -> SoundReport | None:
+        """How the sound is doing, ``None`` without a call."""
+        session = self._session
+        return session.sound_report() if session is not None else None
+
+    def statistics(self) -> Statistics | None:
+        """How the call does, ``None`` without one."""
+        session = self._session
+        return session.statistics() if session is not None else None
+
+    def answer(self, number: int, granted: bool) -> None:
+        """Answer a moderator's request; the next one, if there is any, is the question from now on."""
+        with self._lock:
+            request = next((request for request in self._requests if request.number == number), None)
+            if request is None:
+                return
+            self._requests.remove(request)
+            self._view = replace(self._view, question=self._question())
+        self._ask(self._set(lambda session: session.answer_request(request, granted)))
+        self._ring()
+
+    def say(self, text: str) -> None:
+        """Say something in the chat."""
+        self._ask(self._set(lambda session: session.chat(text)))
+
+    def react(self, reaction: str) -> None:
+        """Show a feeling."""
+        self._ask(self._set(lambda session: session.react(reaction)))
+
+    def raise_hand(self) -> None:
+        """Ask to be allowed to speak."""
+        self._ask(self._set(lambda session: session.raise_hand()))
+
+    def answer_hand(self, stream_id: str, granted: bool) -> None:
+        """Tell a listener who raised a hand whether to speak."""
+        with self._lock:
+            self._hands.discard(stream_id)
+            self._view = replace(self._view, people=self._marked(self._view.people))
+        self._ring()
+        self._ask(self._set(lambda session: session.answer_hand(stream_id, granted)))
 
     def close_soon(self) -> None:
         """Leave and end the core's thread, without waiting; from any thread, any number of times."""
@@ -202,16 +312,36 @@ class Bridge:
         except Exception as error:
             self._fail(error)
 
-    async def _join(self, options: JoinOptions) -> None:
+    async def _join(self, options: JoinOptions, choices: Choices) -> None:
         async with self._turn:
             await self._part()
             self._enter(CallState.CONNECTING)
             self._joining = asyncio.current_task()
             try:
-                self._session = self._factory(options, partial(self._heard, self._call), self._board)
-                await self._session.join()
+                chosen, notes = await equipped(options, choices)
+                self._note(*notes)
+                try:
+                    await self._open(chosen)
+                except DeviceError as error:
+                    if chosen == options:
+                        raise
+                    # Nobody asked for it now: what was chosen some time ago may be in use or broken.
+                    await self._part()
+                    self._note(f"{error}: the default one is used.")
+                    await self._open(options)
+            except AntconfError:
+                await self._part()
+                raise
             finally:
                 self._joining = None
+
+    async def _open(self, options: JoinOptions) -> None:
+        session = self._session = self._factory(options, partial(self._heard, self._call), self._board)
+        if self._volume != 1.0:
+            await session.set_volume(self._volume)
+        for stream_id, (volume, muted) in self._voices.items():
+            await session.set_voice(stream_id, volume, muted)
+        await session.join()
 
     async def _leave(self) -> None:
         if self._joining is not None:
@@ -232,17 +362,35 @@ class Bridge:
         try:
             async with asyncio.timeout(LEAVE_LIMIT):
                 await session.leave()
-                await session.aclose()
         except TimeoutError:
             self._told(Callback("leaving took too long", None, Direction.LOCAL, self._clock(), error=True))
         finally:
             # What an old session still says is not about the next one.
             self._call += 1
             self._session = None
+            # Devices are given back however the leaving went.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_LIMIT):
+                    await session.aclose()
+
+    async def _part_failed(self, call: int) -> None:
+        """Nothing comes of that call any more: its microphone and camera are given back."""
+        async with self._turn:
+            if call == self._call:
+                await self._part()
+
+    def _note(self, *notes: str) -> None:
+        for note in notes:
+            self._told(Callback("device", note, Direction.LOCAL, self._clock()))
 
     def _heard(self, call: int, event: CallEvent) -> None:
         if call == self._call:
             self._told(event)
+            if isinstance(event, CallStateChanged) and event.state is CallState.FAILED:
+                self._ask(self._part_failed(call))
+            elif isinstance(event, CallStateChanged) and event.state is CallState.JOINED and call != self._settled:
+                self._settled = call
+                self._ask(settle())
 
     def _stray(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """An error that nobody awaited: what the network did to a library is only told, others are defects."""
@@ -283,8 +431,25 @@ class Bridge:
                     self._view = replace(self._view, microphone=microphone, camera=camera)
                 case Callback() | TrackAdded() | TrackRemoved():
                     pass
+                case ModeratorRequest(obeyed=False):
+                    self._requests.append(event)
+                    self._view = replace(self._view, question=self._question())
+                case ChatMessage():
+                    self._chat.append(chat_line(event))
+                case Reaction() | Announced():
+                    self._announce(event)
+                case ModeratorRequest():
+                    pass
                 case SoundChanged():
                     self._view = self._heard_by(event)
+                case PictureChanged(source):
+                    self._view = replace(self._view, picture=printable(source, 60))
+                case HealthChanged(health, reason):
+                    self._view = replace(self._view, health=health, health_reason=printable(reason, 60))
+                case MutedSpeech() if line is not None:
+                    self._view = replace(self._view, muted_speech=line.at)
+                case MutedSpeech():
+                    pass
             if line is not None:
                 if len(self._lines) == LINES:
                     self._dropped += 1
@@ -309,8 +474,40 @@ class Bridge:
         )
         if event.state in (CallState.IDLE, CallState.FAILED):
             self._roster = None
-            moved = replace(moved, people=(), microphone=None, camera=None, output=None, output_hint="")
+            self._requests.clear()
+            self._hands.clear()
+            self._sound_said = ""
+            moved = replace(
+                moved,
+                people=(),
+                microphone=None,
+                camera=None,
+                output=None,
+                output_hint="",
+                volume=self._volume,
+                input="",
+                picture="",
+                echo="",
+                recording="",
+                muted_speech=None,
+                health="",
+                health_reason="",
+                question=None,
+            )
         return moved
+
+    def _announce(self, event: Reaction | Announced) -> None:
+        """What nobody said in words, in the chat and in the list."""
+        entry = aside(event, next(self._asides), self._clock())
+        if entry is not None:
+            self._chat.append(entry)
+        if isinstance(event, Announced) and event.notice is Notice.HAND_RAISED:
+            if len(self._hands) < HANDS:
+                self._hands.add(event.stream_id)
+            self._view = replace(self._view, people=self._marked(self._view.people))
+
+    def _question(self) -> Question | None:
+        return question(self._requests[0]) if self._requests else None
 
     def _heard_by(self, sound: SoundChanged) -> CallView:
         return replace(
@@ -318,6 +515,18 @@ class Bridge:
             output=None if sound.output is None else printable(sound.output, 60),
             output_hint=printable(sound.hint),
             deafened=sound.deafened,
+            volume=sound.volume,
+            input=printable(sound.microphone, 60),
+            echo=printable(sound.echo),
+            recording=printable(sound.recording, 60),
+        )
+
+    def _marked(self, everybody: tuple[Person, ...]) -> tuple[Person, ...]:
+        """The same people as loud as the user wants them, and with the hands that are up."""
+        wishes = [self._voices.get(person.key, (1.0, False)) for person in everybody]
+        return tuple(
+            replace(person, volume=volume, silenced=muted, hand=person.key in self._hands)
+            for person, (volume, muted) in zip(everybody, wishes, strict=True)
         )
 
     def _line(self, event: CallEvent) -> LogLine | None:
@@ -332,9 +541,26 @@ class Bridge:
                 return LogLine(self._clock(), Direction.LOCAL, state.value, text, state is CallState.FAILED)
             case RosterChanged() | LocalMediaChanged() | TrackAdded() | TrackRemoved():
                 return None
-            case SoundChanged(output, hint, deafened):
-                text = "deafened" if deafened else output or f"no sound: {hint}"
+            case ChatMessage() | Reaction() | ModeratorRequest() | Announced():
+                # Their data-channel messages are in the log already.
+                return None
+            case SoundChanged():
+                text = _said(event)
+                if text == self._sound_said:
+                    # A volume changes by many small steps.
+                    return None
+                self._sound_said = text
                 return LogLine(self._clock(), Direction.LOCAL, "sound", printable(text))
+            case PictureChanged(source):
+                return LogLine(self._clock(), Direction.LOCAL, "picture", printable(source) or "none")
+            case HealthChanged(health, reason):
+                said = f"{health}: {reason}" if reason else health
+                return LogLine(self._clock(), Direction.LOCAL, "line", printable(said)) if health else None
+            case MutedSpeech():
+                now, before = self._clock(), self._view.muted_speech
+                if before is not None and 0 <= now - before < REMINDER_PAUSE:
+                    return None
+                return LogLine(now, Direction.LOCAL, "sound", "You are muted but talking.")
 
     def _ring(self) -> None:
         with self._lock:
@@ -344,6 +570,16 @@ class Bridge:
         if not self._target.post_message(self.News()):
             with self._lock:
                 self._ringing = False
+
+
+def _said(sound: SoundChanged) -> str:
+    """What the log says of the sound."""
+    parts = ["deafened" if sound.deafened else sound.output or f"no sound: {sound.hint}"]
+    if sound.microphone:
+        parts.append(f"microphone: {sound.microphone}")
+    if sound.recording:
+        parts.append(f"recording to {sound.recording}")
+    return ", ".join(parts)
 
 
 def _raised_in(error: Exception) -> str:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _OFFERED = ("room.", "app.help")
+_HELD = ("room.talk",)
+"""Keys to hold: a line of the palette cannot be."""
 
 
 class Command(NamedTuple):
@@ -33,7 +35,9 @@ class Commands(Provider):
     def _commands(self) -> Iterator[Command]:
         offered: set[str] = set()
         for node, binding, enabled, tooltip in self.screen.active_bindings.values():
-            if enabled and (binding.id or "").startswith(_OFFERED) and binding.action not in offered:
+            binding_id = binding.id or ""
+            offerable = binding_id.startswith(_OFFERED) and binding_id not in _HELD
+            if enabled and offerable and binding.action not in offered:
                 # Some actions have several keys.
                 offered.add(binding.action)
                 yield Command(binding.description, tooltip, partial(self.app.run_action, binding.action, node))

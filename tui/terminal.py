@@ -8,34 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import io
+import logging
 import os
 import select
 import shutil
 import signal
+import struct
 import sys
 import termios
 import threading
-import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import platformdirs
-
+from tui.driver import TerminalDriver
 from tui.errors import ExitCode, UsageError
 from tui.media.cells import Depth, Glyphs, Look
+from tui.relay import found_relay
 from tui.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
-    from pathlib import Path
     from types import FrameType
 
     from tui.app import ConferenceApp
+    from tui.logbook import Logbook
 
 COLUMNS: Final = 60
 ROWS: Final = 16
 """The smallest screen that shows the room."""
+_USUAL_ASPECT: Final = 2.0
+_ASPECTS: Final = (1.2, 3.5)
+"""No font is squarer or narrower: a terminal that says so is mistaken."""
 END_LIMIT: Final = 4.0
 """Seconds from the wish to end to the end of the process, whatever hangs."""
 
@@ -50,6 +55,9 @@ _SIGNALS: Final = {
 }
 
 
+_log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Surface:
     """What this terminal can show."""
@@ -59,8 +67,10 @@ class Surface:
     no_color: bool
 
 
-def surface(environ: MutableMapping[str, str] = os.environ) -> Surface:
+def surface(environ: MutableMapping[str, str] = os.environ, glyphs: Glyphs | None = None) -> Surface:
     """Check the terminal and choose how to draw on it; raises `UsageError` when it cannot be drawn on.
+
+    ``glyphs``: what pictures are made of, for who knows better; only ASCII where there is no UTF-8.
 
     Takes an empty ``NO_COLOR`` out of ``environ``: it means nothing, but Textual would go grey.
     """
@@ -74,11 +84,13 @@ def surface(environ: MutableMapping[str, str] = os.environ) -> Surface:
         raise UsageError(f"The terminal has {columns}x{rows} cells; {COLUMNS}x{ROWS} are needed.", _HINT)
     if environ.get("NO_COLOR") == "":
         del environ["NO_COLOR"]
-    return chosen_surface(environ, sys.stdout.encoding)
+    return chosen_surface(environ, sys.stdout.encoding, glyphs, _aspect())
 
 
-def chosen_surface(environ: MutableMapping[str, str], encoding: str) -> Surface:
-    """How to draw, by what the environment says about colours and characters."""
+def chosen_surface(
+    environ: MutableMapping[str, str], encoding: str, glyphs: Glyphs | None = None, aspect: float = 2.0
+) -> Surface:
+    """How to draw, by what the environment says about colours and characters, or with these ``glyphs``."""
     ascii_only = encoding.lower().replace("-", "") not in ("utf8", "utf8sig")
     no_color = bool(environ.get("NO_COLOR"))
     term = environ.get("TERM", "")
@@ -88,34 +100,46 @@ def chosen_surface(environ: MutableMapping[str, str], encoding: str) -> Surface:
         depth = Depth.TRUECOLOR
     elif term.endswith(("256color", "kitty")):
         depth = Depth.PALETTE
-    else:
-        # Sixteen colours vary by theme: a picture in them is worse than one in light and shade.
+    elif term.startswith("vt"):
         depth = Depth.NONE
-    glyphs = Glyphs.ASCII if ascii_only or depth is Depth.NONE else Glyphs.HALF
-    return Surface(Look(glyphs, depth), ascii_only, no_color)
+    else:
+        depth = Depth.SIXTEEN
+    if ascii_only or (glyphs is None and depth is Depth.NONE):
+        glyphs = Glyphs.ASCII
+    # What terminals of the rxvt family say of themselves: foreground;background.
+    light = environ.get("COLORFGBG", "").rpartition(";")[2] in ("7", "15")
+    return Surface(Look(glyphs or Glyphs.BLOCK, depth, light, aspect), ascii_only, no_color)
 
 
-def default_log_file() -> Path:
-    """Where native noise and crashes go."""
-    return platformdirs.user_state_path("antconf") / "antconf.log"
+def _aspect() -> float:
+    """Height of a cell in widths, as the terminal reports it; 2.0 when it does not, or it cannot be."""
+    try:
+        size = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, bytes(8))
+    except OSError:
+        return _USUAL_ASPECT
+    rows, columns, width, height = struct.unpack("HHHH", size)
+    if not (rows and columns and width and height):
+        return _USUAL_ASPECT
+    aspect = (height / rows) / (width / columns)
+    return aspect if _ASPECTS[0] <= aspect <= _ASPECTS[1] else _USUAL_ASPECT
 
 
-def run_app(app: ConferenceApp, *, log_file: Path | None = None, mouse: bool = True) -> int:
+def run_app(app: ConferenceApp, log: Logbook, *, mouse: bool = True) -> int:
     """Run the app on this terminal and return the exit code of the process."""
-    path = log_file or default_log_file()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _noise_in(path) as screen:
+    app.driver_class = TerminalDriver
+    with contextlib.suppress(OSError):
+        app.relay = found_relay(terminal=os.ttyname(0))
+    with _noise_in(log) as screen:
         guard = _Guard(app, screen)
         try:
             code = asyncio.run(guard.run(mouse))
         finally:
             guard.rest()
     if app.crash is not None:
-        with path.open("a", encoding="utf-8", errors="replace") as log:
-            # Without locals: they hold tokens and what people said.
-            log.writelines(traceback.format_exception(app.crash))
+        # Without locals: they hold tokens and what people said.
+        _log.critical("internal error", exc_info=app.crash)
         what = printable(f"{type(app.crash).__name__}: {app.crash}", 120)
-        app.last_words = f"antconf: internal error ({what}); details are in {path}"
+        app.last_words = f"antconf: internal error ({what}); details are in {log.path}"
         code = code or ExitCode.INTERNAL
     if app.last_words:
         with contextlib.suppress(OSError):
@@ -148,7 +172,7 @@ class _Screen(io.TextIOWrapper):
 
 
 @contextlib.contextmanager
-def _noise_in(path: Path) -> Iterator[_Screen]:
+def _noise_in(log: Logbook) -> Iterator[_Screen]:
     """Descriptor 2 leads to the log, and Textual draws on a descriptor of its own.
 
     ALSA, PortAudio and FFmpeg write to descriptor 2, over the picture; Textual would draw there too.
@@ -156,9 +180,7 @@ def _noise_in(path: Path) -> Iterator[_Screen]:
     encoding = sys.stdout.encoding
     screen = _Screen(io.BufferedWriter(io.FileIO(os.dup(1), "w")), encoding=encoding, errors="replace", newline="")
     standard_error, kept = sys.__stderr__, os.dup(2)
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    os.dup2(log, 2)
-    os.close(log)
+    os.dup2(log.noise, 2)
     sys.__stderr__ = screen  # type: ignore[misc]
     try:
         yield screen

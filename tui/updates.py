@@ -6,21 +6,24 @@ Made by the bridge out of the core's events; the app, the screens and the widget
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from tui.core.events import CallState, Direction
+from tui.core.events import CallState, Direction, Notice, Reaction, Wish
 from tui.errors import ExitCode
-from tui.text import compact, printable
+from tui.text import compact, paragraphs, printable, redacted, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tui.core.events import Callback, Participant
+    from tui.core.events import Announced, Callback, ChatMessage, ModeratorRequest, Participant
 
 _NAME_LIMIT = 40
 _ID_LIMIT = 40
 _INFO_LIMIT = 60
+WHOLE_LIMIT = 16 << 10
+"""Characters of a payload that the log keeps."""
 _NO_NAME = "(no name)"
 _RESERVED = frozenset({"you", "(you)"})
 """Names that would pass for oneself."""
@@ -40,6 +43,43 @@ class Person:
     talking: bool = False
     video: str | None = None
     audio: str | None = None
+    presentation: str | None = None
+    owner: str = ""
+    """Of a shared screen: the key of who shares it."""
+    recording: bool = False
+    hand: bool = False
+    """Asks to be allowed to speak."""
+    volume: float = 1.0
+    """How loud the user wants to hear this person."""
+    silenced: bool = False
+    """Not heard at all: the user's own choice, unlike ``microphone``."""
+
+    @property
+    def screen(self) -> Person | None:
+        """The shared screen, as somebody with a picture of their own; ``None`` when nothing is shared."""
+        if self.presentation is None:
+            return None
+        return replace(
+            self,
+            key=f"{self.key}_presentation",
+            name=f"{self.name}: screen",
+            is_self=False,
+            microphone=True,
+            camera=True,
+            talking=False,
+            video=self.presentation,
+            audio=None,
+            presentation=None,
+            owner=self.key,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A moderator's request that waits for an answer."""
+
+    number: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +99,23 @@ class CallView:
     output: str | None = None
     output_hint: str = ""
     deafened: bool = False
+    volume: float = 1.0
+    """How loud everybody is together."""
+    input: str = ""
+    """The microphone in use."""
+    picture: str = ""
+    """What is shown of ourselves: a camera, a screen, a file."""
+    echo: str = ""
+    """One line on echo cancellation, empty without a microphone."""
+    recording: str = ""
+    """The file that everything is recorded to."""
+    muted_speech: float | None = None
+    """When the user last talked while muted, seconds since the epoch."""
+    health: str = ""
+    """The line in one word, empty while nothing is known."""
+    health_reason: str = ""
+    question: Question | None = None
+    """What has to be answered next."""
 
     @property
     def in_call(self) -> bool:
@@ -75,6 +132,29 @@ class LogLine:
     info: str
     payload: str = ""
     error: bool = False
+    stream: str = ""
+    """Id of the stream that it is about, where it says."""
+    size: int = 0
+    """Of the payload as JSON, in characters."""
+    whole: str = ""
+    """The payload as JSON, cut at `WHOLE_LIMIT`, secrets blanked; not yet safe to draw."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatLine:
+    """One entry of the chat; ``text`` may have several lines."""
+
+    number: int
+    """Positive for a message: one that comes again has changed. Negative for an aside."""
+    at: float
+    name: str
+    text: str
+    own: bool = False
+    verified: bool = True
+    unsent: bool = False
+    """Waits for a connection."""
+    aside: bool = False
+    """Something that happened and was not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +165,71 @@ class Update:
     lines: tuple[LogLine, ...] = ()
     dropped: int = 0
     """Lines that came too fast to be kept."""
+    chat: tuple[ChatLine, ...] = ()
 
 
 def log_line(callback: Callback) -> LogLine:
     """A callback as a line of the log."""
+    safe = redacted(callback.obj)
+    stream = safe.get("streamId") if isinstance(safe, Mapping) else None
+    whole = "" if safe is None else written(safe)
     return LogLine(
         callback.at,
         callback.direction,
         printable(callback.info, _INFO_LIMIT),
-        compact(callback.obj),
+        compact(safe),
         callback.error,
+        printable(stream, _ID_LIMIT) if isinstance(stream, str) else "",
+        len(whole),
+        whole[:WHOLE_LIMIT],
     )
+
+
+def chat_line(message: ChatMessage) -> ChatLine:
+    """A message as it is drawn."""
+    name = printable(message.name, _NAME_LIMIT).strip() or _NO_NAME
+    text = paragraphs(message.text)
+    return ChatLine(message.number, message.at, name, text, message.own, message.verified, message.unsent)
+
+
+def aside(event: Reaction | Announced, number: int, at: float) -> ChatLine | None:
+    """What somebody shows or asks for without words, as an entry of the chat; ``None`` for what is drawn elsewhere."""
+    name = printable(event.name, _NAME_LIMIT).strip() or _NO_NAME
+    if isinstance(event, Reaction):
+        shown = REACTIONS.get(event.reaction, "")
+        words = printable(event.reaction, _ID_LIMIT).replace("_", " ")
+        text = f"{name} reacts: {words} {shown}".rstrip()
+    elif event.notice in _NOTICES:
+        text = _NOTICES[event.notice].format(name=name)
+    else:
+        return None
+    return ChatLine(-number, at, name, text, aside=True)
+
+
+REACTIONS: Final = {
+    "sparkling_heart": "💖",
+    "thumbs_up": "👍",
+    "party_popper": "🎉",
+    "clapping_hands": "👏",
+    "face_with_tears_of_joy": "😂",
+    "open_mouth": "😮",
+    "sad_face": "😢",
+    "thinking_face": "🤔",
+    "thumbs_down": "👎",
+}
+"""What can be shown, by its name on the wire (signalling reference, 6.3)."""
+
+_NOTICES: Final = {
+    Notice.HAND_RAISED: "{name} raises a hand",
+    Notice.MAY_SPEAK: "you may speak: join again without --play-only",
+    Notice.MAY_NOT_SPEAK: "you are asked to go on listening",
+    Notice.LISTEN_AGAIN: "you are asked to listen again",
+    Notice.SCREEN_SHARED: "{name} shares a screen",
+    Notice.RECORDING_ON: "{name} records the call",
+    Notice.RECORDING_OFF: "{name} does not record any more",
+    Notice.BROADCAST_ON: "the call is broadcast",
+    Notice.BROADCAST_OFF: "the call is not broadcast any more",
+}
 
 
 def people(roster: Iterable[Participant]) -> tuple[Person, ...]:
@@ -120,9 +254,24 @@ def people(roster: Iterable[Participant]) -> tuple[Person, ...]:
                 talking=participant.talking,
                 video=participant.video,
                 audio=participant.audio,
+                presentation=participant.presentation,
+                recording=participant.recording,
             )
         )
     return tuple(drawn)
+
+
+_WISHES = {
+    Wish.MICROPHONE_OFF: "mute your microphone",
+    Wish.MICROPHONE_ON: "turn your microphone on",
+    Wish.CAMERA_OFF: "turn your camera off",
+}
+
+
+def question(request: ModeratorRequest) -> Question:
+    """A moderator's request as it is asked."""
+    name = printable(request.name, _NAME_LIMIT).strip() or _NO_NAME
+    return Question(request.number, f"{name} asks you to {_WISHES[request.wish]}.")
 
 
 def _skeleton(name: str) -> str:

@@ -17,6 +17,7 @@ from tui.app import ConferenceApp
 from tui.config import JoinOptions
 from tui.core.events import CallState, Participant
 from tui.errors import UsageError
+from tui.logbook import Logbook
 from tui.terminal import run_app, surface
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\x9b2J[/oops]\u202e\x00"
@@ -40,7 +41,8 @@ def main() -> int:
     )
     if wishes & {"noise", "crash", "fatal"}:
         threading.Thread(target=_trouble, args=(wishes, script, app), daemon=True).start()
-    code = run_app(app, log_file=report.with_suffix(".log"))
+    with Logbook(report.with_suffix(".log")) as log:
+        code = run_app(app, log)
     sessions = [
         {"left": one.left, "closed": one.closed, "ticks": one.ticks, "gap": one.longest_gap} for one in script.sessions
     ]

@@ -8,27 +8,32 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import av
 import numpy as np
 
 from tui.core.events import (
+    Announced,
     Callback,
     CallState,
     CallStateChanged,
+    ChatMessage,
     Direction,
     LocalMediaChanged,
+    Notice,
     Participant,
+    Reaction,
     RosterChanged,
 )
-from tui.media.board import LOCAL, Board
-from tui.media.cells import CellGrid, Depth, Glyphs, Look, Size
-from tui.session import SoundChanged
+from tui.media.board import LOCAL
+from tui.session import PictureChanged, SoundChanged, SoundReport
+from tui.statistics import Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tui.config import JoinOptions
+    from tui.core.events import ModeratorRequest
     from tui.media.board import Board
-    from tui.media.cells import Size
     from tui.session import CallEvent
 
 AT = 1_700_000_000.0
@@ -73,6 +78,8 @@ class Script:
     still: bool = False
     """Put pictures on the board that do not move."""
     sessions: list[ScriptedSession] = field(default_factory=list)
+    statistics: Statistics = field(default_factory=Statistics)
+    report: SoundReport = field(default_factory=SoundReport)
     leave_hangs: bool = False
     join_hangs: bool = False
     error: Exception | None = None
@@ -96,6 +103,13 @@ class ScriptedSession:
         self.closed = 0
         self.ticks = 0
         self.longest_gap = 0.0
+        self.answers: list[tuple[int, bool]] = []
+        self.said: list[str] = []
+        self.reactions: list[str] = []
+        self.hands: list[tuple[str, bool]] = []
+        self.voices: dict[str, tuple[float, bool]] = {}
+        self.held: list[float] = []
+        self._release: asyncio.TimerHandle | None = None
         self.media = LocalMediaChanged(True, True)
         self.sound = SoundChanged("Built-in Audio")
         self._painter: asyncio.Task[None] | None = None
@@ -107,6 +121,8 @@ class ScriptedSession:
         if self.script.error is not None:
             raise self.script.error
         for event in self.script.events:
+            if isinstance(event, SoundChanged):
+                event = self.sound = replace(event, volume=self.sound.volume)
             self.emit(event)
         if self.script.paints or self.script.still:
             self._painter = asyncio.create_task(self._paint())
@@ -128,6 +144,62 @@ class ScriptedSession:
     async def set_deafened(self, deafened: bool) -> None:
         self.sound = replace(self.sound, deafened=deafened)
         self.emit(self.sound)
+
+    async def set_volume(self, volume: float) -> None:
+        self.sound = replace(self.sound, volume=volume)
+        self.emit(self.sound)
+
+    async def set_voice(self, stream_id: str, volume: float, muted: bool) -> None:
+        self.voices[stream_id] = (volume, muted)
+
+    async def use_speaker(self, device: str) -> None:
+        self.sound = replace(self.sound, output=device)
+        self.emit(self.sound)
+
+    async def use_microphone(self, device: str) -> None:
+        self.sound = replace(self.sound, microphone=device)
+        self.emit(self.sound)
+
+    async def use_camera(self, device: str) -> None:
+        self.emit(PictureChanged(device))
+
+    async def speak_while_held(self, seconds: float) -> None:
+        self.held.append(seconds)
+        if self._release is not None:
+            self._release.cancel()
+        elif self.media.microphone:
+            return
+        else:
+            await self.set_microphone(True)
+        self._release = self.loop.call_later(seconds, self._let_go)
+
+    def _let_go(self) -> None:
+        self._release = None
+        self.media = replace(self.media, microphone=False)
+        self.emit(self.media)
+
+    def statistics(self) -> Statistics:
+        return self.script.statistics
+
+    def sound_report(self) -> SoundReport:
+        return self.script.report
+
+    async def answer_request(self, request: ModeratorRequest, granted: bool) -> None:
+        self.answers.append((request.number, granted))
+
+    async def chat(self, text: str) -> None:
+        self.said.append(text)
+        self.emit(ChatMessage(1000 + len(self.said), "streamalice", "Alice", text, AT, own=True))
+
+    async def react(self, reaction: str) -> None:
+        self.reactions.append(reaction)
+        self.emit(Reaction("streamalice", "Alice", reaction))
+
+    async def raise_hand(self) -> None:
+        self.emit(Announced(Notice.HAND_RAISED, "streamalice", "Alice"))
+
+    async def answer_hand(self, stream_id: str, granted: bool) -> None:
+        self.hands.append((stream_id, granted))
 
     async def aclose(self) -> None:
         self.closed += 1
@@ -156,49 +228,25 @@ class ScriptedSession:
             self.ticks += 1
             turn = 0 if self.script.still else self.ticks
             for number, key in enumerate([LOCAL, *(f"videoTrack{slot}" for slot in range(16))]):
-                size = self.board.wish(key)
-                if size is not None:
-                    self.board.show(key, face(size, self.board.look, number, turn))
+                if self.board.wish(key) is not None:
+                    self.board.show(key, face(number, turn))
             self.board.set_level("audioTrack0", 0.3 if self.script.still else abs(math.sin(turn / 9)) * 0.8)
             self.board.set_level(LOCAL, 0.1 if self.script.still else abs(math.sin(turn / 7)) * 0.6)
             await asyncio.sleep(0.1)
 
 
-def face(size: Size, look: Look, number: int, turn: int) -> CellGrid:
-    """A head and shoulders before a wall, in the look's own cells."""
-    rows, columns = size.rows * 2, size.columns
-    y, x = np.mgrid[0:rows, 0:columns].astype(float)
-    centre, radius = columns / 2 + math.sin(turn / 5 + number) * columns / 10, rows / 4
-    red = 60 + 40 * np.cos(number * 1.9) + 50 * y / rows
-    green = 70 + 40 * np.cos(number * 1.9 + 2) + 40 * y / rows
-    blue = 90 + 40 * np.cos(number * 1.9 + 4) + 30 * x / columns
-    body = ((x - centre) / (radius * 1.9)) ** 2 + ((y - rows * 1.05) / (rows * 0.42)) ** 2 < 1
-    head = ((x - centre) / radius) ** 2 + ((y - rows * 0.42) / (radius * 1.2)) ** 2 < 1
-    eyes = (abs(abs(x - centre) - radius * 0.4) < 1) & (abs(y - rows * 0.38) < 1)
+def face(number: int, turn: int, width: int = 160, height: int = 90) -> av.VideoFrame:
+    """A head and shoulders before a wall."""
+    y, x = np.mgrid[0:height, 0:width].astype(float)
+    centre, radius = width / 2 + math.sin(turn / 5 + number) * width / 10, height / 4
+    red = 60 + 40 * np.cos(number * 1.9) + 50 * y / height
+    green = 70 + 40 * np.cos(number * 1.9 + 2) + 40 * y / height
+    blue = 90 + 40 * np.cos(number * 1.9 + 4) + 30 * x / width
+    body = ((x - centre) / (radius * 1.9)) ** 2 + ((y - height * 1.05) / (height * 0.42)) ** 2 < 1
+    head = ((x - centre) / radius) ** 2 + ((y - height * 0.42) / (radius * 1.2)) ** 2 < 1
+    eyes = (abs(abs(x - centre) - radius * 0.4) < 3) & (abs(y - height * 0.38) < 2)
     for mask, colour in ((body, (40, 60 + 20 * number, 120)), (head, (224, 172, 130)), (eyes, (30, 30, 40))):
         for channel, value in zip((red, green, blue), colour, strict=True):
             channel[mask] = value
-    return _cells(red, green, blue, look)
-
-
-def _cells(
-    red: np.ndarray[tuple[int, int], np.dtype[np.float64]],
-    green: np.ndarray[tuple[int, int], np.dtype[np.float64]],
-    blue: np.ndarray[tuple[int, int], np.dtype[np.float64]],
-    look: Look,
-) -> CellGrid:
-    channels = [np.clip(channel, 0, 255).astype(np.int32) for channel in (red, green, blue)]
-    if look.depth is Depth.PALETTE:
-        six = [channel * 5 // 255 for channel in channels]
-        colours = 16 + 36 * six[0] + 6 * six[1] + six[2]
-    else:
-        kept = [channel & 0xF8 for channel in channels]
-        colours = kept[0] << 16 | kept[1] << 8 | kept[2]
-    if look.depth is Depth.NONE:
-        colours = np.full_like(colours, -1)
-    if look.glyphs is Glyphs.HALF:
-        glyphs = np.full((colours.shape[0] // 2, colours.shape[1]), "▀", dtype="<U1")
-        return CellGrid(glyphs, colours[0::2], colours[1::2], look.depth)
-    light = (channels[0] + channels[1] + channels[2])[0::2] // 3
-    ramp = np.array(list(" .:-=+*#%@"), dtype="<U1")
-    return CellGrid(ramp[light * 9 // 255], colours[0::2], np.full_like(colours[0::2], -1), look.depth)
+    pixels = np.stack([red, green, blue], axis=-1).clip(0, 255).astype(np.uint8)
+    return av.VideoFrame.from_ndarray(pixels, format="rgb24")

@@ -12,18 +12,33 @@ from textual.message_pump import MessagePump
 
 from tests.ui.room import OPTIONS, TRUECOLOR
 from tests.ui.scripted import AT, ROOM, Script, callback, joined
-from tests.waiting import until
-from tui.bridge import LEAVE_LIMIT, LINES, Bridge
-from tui.core.events import CallState, CallStateChanged, Participant, RosterChanged
+from tests.waiting import DEADLINE, Clock, until
+from tui import bridge as module
+from tui.bridge import LINES, Bridge
+from tui.core.events import (
+    Announced,
+    CallState,
+    CallStateChanged,
+    ChatMessage,
+    ModeratorRequest,
+    Notice,
+    Participant,
+    Reaction,
+    RosterChanged,
+    Wish,
+)
 from tui.errors import RefusedError
 from tui.media.board import Board
+from tui.session import MutedSpeech
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from textual.message import Message
 
-    Make: TypeAlias = "Callable[[Script], tuple[Bridge, Target]]"
+    from tui.updates import LogLine
+
+    Make: TypeAlias = "Callable[..., tuple[Bridge, Target]]"
 
 
 class Target(MessagePump):
@@ -46,9 +61,9 @@ def _more_than(script: Script, sessions: int) -> bool:
 async def make() -> AsyncIterator[Make]:
     bridges: list[Bridge] = []
 
-    def bridge(script: Script) -> tuple[Bridge, Target]:
+    def bridge(script: Script, clock: Clock | None = None) -> tuple[Bridge, Target]:
         target = Target()
-        bridges.append(Bridge(target, script, Board(TRUECOLOR), clock=lambda: AT))
+        bridges.append(Bridge(target, script, Board(TRUECOLOR), clock=clock or Clock(AT)))
         bridges[-1].start()
         return bridges[-1], target
 
@@ -141,6 +156,29 @@ async def test_a_refusal_is_a_state_with_reason_and_hint(make: Make) -> None:
     assert not any(isinstance(message, Bridge.Failed) for message in target.posted)
 
 
+async def test_a_call_that_failed_gives_its_devices_back(make: Make) -> None:
+    script = Script([*joined(), CallStateChanged(CallState.FAILED, "gone for good")])
+    bridge, _ = make(script)
+    bridge.join(OPTIONS)
+    await until(lambda: script.sessions and script.sessions[0].closed)
+    assert bridge.state is CallState.FAILED
+    script.error = RefusedError("No.")
+    bridge.join(OPTIONS)
+    await until(lambda: len(script.sessions) == 2 and script.sessions[1].closed)
+    assert [one.closed for one in script.sessions] == [1, 1]
+
+
+async def test_devices_are_given_back_although_leaving_hangs(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEAVE_LIMIT", 0.05)
+    script = Script(leave_hangs=True)
+    bridge, _ = make(script)
+    bridge.join(OPTIONS)
+    await until(lambda: bridge.state is CallState.JOINED)
+    bridge.leave()
+    await until(lambda: bridge.state is CallState.IDLE)
+    assert script.sessions[0].closed == 1
+
+
 async def test_a_defect_in_the_core_is_told(make: Make) -> None:
     bridge, target = make(Script(error=ValueError("defect")))
     bridge.join(OPTIONS)
@@ -165,10 +203,9 @@ async def test_closing_has_a_deadline_and_may_be_repeated(make: Make) -> None:
     bridge, _ = make(script)
     bridge.join(OPTIONS)
     await until(lambda: bridge.state is CallState.JOINED)
-    began = time.monotonic()
-    await bridge.aclose()
-    await bridge.aclose()
-    assert time.monotonic() - began < LEAVE_LIMIT + 1
+    async with asyncio.timeout(DEADLINE):
+        await bridge.aclose()
+        await bridge.aclose()
     bridge.join(OPTIONS)
     assert len(script.sessions) == 1
 
@@ -185,3 +222,93 @@ async def test_requests_reach_the_session(make: Make) -> None:
     await until(lambda: script.sessions[0].sound.deafened)
     view = bridge.take().view
     assert (view.microphone, view.camera, view.deafened) == (False, False, True)
+
+
+async def test_volumes_devices_and_held_keys_reach_the_session(make: Make) -> None:
+    script = Script(joined())
+    bridge, _ = make(script)
+    # Before a room: kept for it.
+    bridge.set_volume(0.5)
+    bridge.set_voice("streambob", 0.3, True)
+    bridge.use_speaker("Headset")
+    bridge.speak_while_held(1.0)
+    assert bridge.sound_report() is None
+    assert bridge.take().view.volume == 0.5
+    bridge.join(OPTIONS)
+    await until(lambda: bridge.state is CallState.JOINED)
+    session = script.sessions[0]
+    assert (session.sound.volume, session.voices, session.sound.output) == (
+        0.5,
+        {"streambob": (0.3, True)},
+        "Built-in Audio",
+    )
+    people = {person.key: (person.volume, person.silenced) for person in bridge.take().view.people}
+    assert people == {
+        "streamalice": (1, False),
+        "streambob": (0.3, True),
+        "streamcarol": (1, False),
+        "streamdave": (1, False),
+    }
+    assert bridge.sound_report() is script.report
+    bridge.use_speaker("Headset")
+    bridge.use_microphone("Yeti")
+    bridge.speak_while_held(2.0)
+    await until(lambda: (session.sound.output, session.sound.microphone, session.held) == ("Headset", "Yeti", [2.0]))
+    assert (bridge.take().view.output, bridge.take().view.input) == ("Headset", "Yeti")
+
+
+async def test_ten_steps_of_the_volume_are_no_lines_of_the_log(make: Make) -> None:
+    script = Script(joined())
+    bridge, _ = make(script)
+    bridge.join(OPTIONS)
+    await until(lambda: bridge.state is CallState.JOINED)
+    lines = list(bridge.take().lines)
+    for step in range(10):
+        bridge.set_volume(step / 10)
+    bridge.set_deafened(True)
+    await until(lambda: script.sessions[0].sound.deafened)
+    lines += bridge.take().lines
+    assert [line.payload for line in lines if line.info == "sound"] == ["Built-in Audio", "deafened"]
+
+
+async def test_a_reminder_comes_every_ten_seconds_at_most(make: Make) -> None:
+    script = Script(joined())
+    clock = Clock(AT)
+    bridge, _ = make(script, clock)
+    bridge.join(OPTIONS)
+    await until(lambda: bridge.state is CallState.JOINED)
+    told: list[LogLine] = []
+
+    def said(second: str) -> bool:
+        told.extend(bridge.take().lines)
+        return told[-1].info == second
+
+    for second in range(25):
+        clock.now = AT + second
+        script.sessions[0].say(MutedSpeech(), callback(f"second {second}"))
+        await until(partial(said, f"second {second}"))
+    assert [line.at - AT for line in told if "muted but talking" in line.payload] == [0, 10, 20]
+    assert bridge.take().view.muted_speech == AT + 20
+
+
+async def test_what_is_said_in_the_room_passes_without_harm(make: Make) -> None:
+    """Its data-channel messages are lines of the log; the events themselves are for a chat to show."""
+    script = Script(joined())
+    bridge, target = make(script)
+    bridge.join(OPTIONS)
+    await until(lambda: bridge.state is CallState.JOINED)
+    script.sessions[0].say(
+        ChatMessage(1, "bob", "Bob", "\x1b[2Jhi", AT),
+        Reaction("bob", "Bob", "thumbs_up"),
+        ModeratorRequest(1, Wish.MICROPHONE_OFF, "bob", "Bob"),
+        Announced(Notice.HAND_RAISED, "viewer", "Vera"),
+        callback("data_received", {"streamId": "room1", "data": "last"}),
+    )
+    lines: list[str] = []
+
+    def last_line() -> bool:
+        lines.extend(line.payload for line in bridge.take().lines)
+        return any("last" in line for line in lines)
+
+    await until(last_line)
+    assert not any(isinstance(message, Bridge.Failed) for message in target.posted)

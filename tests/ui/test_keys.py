@@ -21,20 +21,20 @@ def test_every_binding_has_an_id_a_word_and_a_sentence() -> None:
 
 def test_an_unknown_id_is_reported_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"room\.mikrophone") as caught:
-        conference(keymap={"room.mikrophone": "x"})
+        conference(keymap={"room.mikrophone": "z"})
     assert "room.microphone" in caught.value.hint
 
 
 async def test_a_key_can_be_changed() -> None:
-    app = conference(keymap={"room.microphone": "x"})
+    app = conference(keymap={"room.microphone": "f9"})
     async with app.run_test() as pilot:
         await until(lambda: app.view.microphone)
         await pilot.press("m")
-        await pilot.press("x")
+        await pilot.press("f9")
         await until(lambda: app.view.microphone is False)
         await pilot.press("question_mark")
         table = str(app.screen.query_one("#table", Static).content)
-        assert any(line.startswith("x ") and "Speak" in line for line in table.splitlines())
+        assert any(line.startswith("f9 ") and "Speak" in line for line in table.splitlines())
 
 
 def test_a_key_for_two_actions_is_reported() -> None:
@@ -43,16 +43,16 @@ def test_a_key_for_two_actions_is_reported() -> None:
 
 
 async def test_keys_can_be_exchanged_and_one_key_joins_and_leaves() -> None:
-    app = conference(keymap={"room.microphone": "v", "room.camera": "m", "room.call": "x"})
+    app = conference(keymap={"room.microphone": "v", "room.camera": "m", "room.call": "f9"})
     async with app.run_test() as pilot:
         await until(lambda: app.view.microphone)
         await pilot.press("v")
         await until(lambda: app.view.microphone is False)
         await pilot.press("m")
         await until(lambda: app.view.camera is False)
-        await pilot.press("x")
+        await pilot.press("f9")
         await until(lambda: app.view.state is CallState.IDLE)
-        await pilot.press("x")
+        await pilot.press("f9")
         await until(lambda: app.view.state is CallState.JOINED)
 
 

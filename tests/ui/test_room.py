@@ -66,6 +66,20 @@ async def test_the_selection_belongs_to_a_person() -> None:
         assert people.selected == "streamerin"
 
 
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+async def test_whoever_records_is_marked(size: tuple[int, int]) -> None:
+    script = Script()
+    app = conference(script)
+    async with app.run_test(size=size) as pilot:
+        await until(lambda: app.view.people)
+        await pilot.pause()
+        assert "recording" not in drawn(app)
+        script.sessions[0].say(RosterChanged((ROOM[0], replace(ROOM[1], recording=True))))
+        await until(lambda: app.view.people[1:] and app.view.people[1].recording)
+        await pilot.pause()
+        assert drawn(app).count("●recording") == 1
+
+
 async def test_one_person_can_be_shown_alone() -> None:
     app = conference()
     async with app.run_test() as pilot:
@@ -96,7 +110,7 @@ async def test_the_board_is_asked_for_what_is_seen_and_no_more() -> None:
         await pilot.resize_terminal(70, 24)
         await until(lambda: board.wish(LOCAL) is None)
         await pilot.resize_terminal(120, 36)
-        await until(lambda: board.picture("videoTrack0") is not None)
+        await until(lambda: board.frame("videoTrack0") is not None)
         await pilot.press("j")
         await until(lambda: board.wish("videoTrack0") is None)
 
@@ -105,21 +119,23 @@ async def test_the_size_asked_for_is_the_size_drawn() -> None:
     script = Script(still=True)
     app = conference(script)
     async with app.run_test(size=(120, 36)):
-        await until(lambda: script.sessions and script.sessions[0].board.picture("videoTrack1"))
-        board = script.sessions[0].board
+        await until(lambda: script.sessions and script.sessions[0].board.frame("videoTrack1"))
         tile = app.screen.query_one(VideoGrid).tiles[2]
-        picture = board.picture("videoTrack1")
+        await until(lambda: tile.picture is not None)
+        picture, wish = tile.picture, script.sessions[0].board.wish("videoTrack1")
         assert picture is not None
-        assert picture.glyphs.shape == (tile.size.height - 1, tile.size.width)
+        assert wish is not None
+        assert picture.glyphs.shape == (tile.size.height - 1, tile.size.width) == (wish.rows, wish.columns)
 
 
 async def test_a_camera_that_goes_off_is_said_in_words() -> None:
     script = Script(still=True)
     app = conference(script)
     async with app.run_test():
-        await until(lambda: "▀▀▀" in drawn(app))
+        grid = app.screen.query_one(VideoGrid)
+        await until(lambda: any(tile.picture is not None for tile in grid.tiles))
         script.sessions[0].say(RosterChanged(tuple(replace(one, camera=False) for one in ROOM)))
-        await until(lambda: "▀▀▀" not in drawn(app))
+        await until(lambda: all(tile.picture is None for tile in grid.tiles))
         assert "○cameraoff" in drawn(app)
 
 
@@ -131,7 +147,7 @@ async def test_the_log_follows_only_at_its_end() -> None:
         log = log_of(app)
         script.sessions[0].say(*(callback(f"line{number}") for number in range(100)))
         await until(lambda: log.lines[-1].info == "line99" and log.is_vertical_scroll_end)
-        await pilot.press("l", "pageup")
+        await pilot.press("l", "pageup", "pageup", "pageup")
         await until(lambda: not log.is_vertical_scroll_end)
         await pilot.wait_for_animation()
         offset = log.scroll_offset.y
@@ -158,7 +174,7 @@ async def test_what_goes_first_when_it_is_narrow(size: tuple[int, int], pictures
         await until(lambda: app.view.people)
         await pilot.pause()
         assert app.screen.query_one(VideoGrid).display is pictures
-        assert log_of(app).display is log
+        assert app.screen.query_one("#lower").display is log
         panel = app.screen.query_one(RoomPanel)
         assert panel.display
         assert panel.size.height == 3

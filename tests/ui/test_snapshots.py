@@ -7,22 +7,45 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from textual.widgets import Input
 
+from tests.media.plugged import plugged
 from tests.ui.room import NOWHERE, PLAIN, conference
 from tests.ui.scripted import AT, ROOM, Script, joined
-from tests.waiting import until
-from tui.core.events import CallState, CallStateChanged, Participant
+from tests.ui.test_statistics import measured
+from tests.waiting import DEADLINE, until
+from tui import app as app_module
+from tui.core.events import (
+    Announced,
+    CallState,
+    CallStateChanged,
+    ChatMessage,
+    LocalMediaChanged,
+    ModeratorRequest,
+    Notice,
+    Participant,
+    Reaction,
+    Wish,
+)
+from tui.media import echo
+from tui.media.devices import Camera
+from tui.screens.request import RequestScreen
+from tui.session import HealthChanged, SoundChanged, SoundReport
+from tui.widgets.device_list import DeviceList
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from textual.pilot import Pilot
 
+    from tests.media.fake_sounddevice import FakeSoundDevice
     from tui.app import ConferenceApp
+    from tui.session import CallEvent
 
 TEXTUAL = "8.2.8"
 
@@ -59,12 +82,31 @@ def when(state: CallState, *keys: str) -> Callable[[Pilot[Any]], Awaitable[None]
         app = pilot.app
         app.animation_level = "none"
         await until(lambda: app.view.state is state)  # type: ignore[attr-defined]
-        await pilot.pause(0.5)
+        await rest(pilot)
         await pilot.press(*keys)
-        await pilot.wait_for_scheduled_animations()
-        await pilot.pause(0.3)
+        await rest(pilot)
 
     return settle
+
+
+async def rest(pilot: Pilot[Any]) -> None:
+    """Wait until nothing is being worked out and the picture has not changed for half a second."""
+    app = pilot.app
+    await pilot.wait_for_scheduled_animations()
+    pictures: deque[str] = deque(maxlen=5)
+
+    def rests() -> bool:
+        for field in app.screen.query(Input):
+            field.cursor_blink = False
+        pictures.append(app.export_screenshot())
+        # The device screen looks around for as long as it is open.
+        busy = any(worker.is_running and worker.group != "look" for worker in app.workers)
+        return not busy and pictures.count(pictures[0]) == pictures.maxlen
+
+    ends = time.monotonic() + DEADLINE
+    while not rests():
+        assert time.monotonic() < ends, "the screen does not come to rest"
+        await pilot.pause(0.1)
 
 
 def test_join_form(snap_compare: Compare) -> None:
@@ -140,9 +182,162 @@ def test_leave_question(snap_compare: Compare) -> None:
     assert snap_compare(app, run_before=when(CallState.JOINED, "ctrl+c"))
 
 
+def test_moderator_question(snap_compare: Compare) -> None:
+    """What a moderator asks of us."""
+    script = Script(still=True)
+    app = conference(script)
+
+    async def ask(pilot: Pilot[Any]) -> None:
+        await when(CallState.JOINED)(pilot)
+        script.sessions[0].say(ModeratorRequest(1, Wish.MICROPHONE_OFF, "streambob", "Bob"))
+        await until(lambda: isinstance(app.screen, RequestScreen))
+        await rest(pilot)
+
+    assert snap_compare(app, run_before=ask)
+
+
 def test_no_color_ascii(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without colours and without UTF-8 everything can still be read."""
     monkeypatch.setenv("NO_COLOR", "1")
     people = [replace(one, talking=True) if one.is_self else one for one in ROOM]
     app = conference(Script(joined(people), still=True), look=PLAIN, ascii_only=True, no_color=True)
     assert snap_compare(app, run_before=when(CallState.JOINED))
+
+
+def test_volumes_and_recording(snap_compare: Compare) -> None:
+    """One person turned down, one muted for the user only, everybody louder, and a recording."""
+    events = [*joined(), SoundChanged("Built-in Audio", microphone="Headset", recording="meeting.wav")]
+    app = conference(Script(events, still=True))
+    keys = ("plus", "plus", "down", *["left"] * 3, "down", "x")
+    assert snap_compare(app, run_before=when(CallState.JOINED, *keys))
+
+
+def test_speaking_while_held(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said for as long as it lasts."""
+    monkeypatch.setattr(app_module, "_FIRST_HOLD", 60.0)
+    script = Script([*joined(), LocalMediaChanged(False, True)], still=True)
+    app = conference(script)
+
+    async def hold(pilot: Pilot[Any]) -> None:
+        await when(CallState.JOINED)(pilot)
+        script.sessions[0].media = LocalMediaChanged(False, True)
+        await pilot.press("space")
+        await until(lambda: app.view.microphone)
+        await rest(pilot)
+
+    assert snap_compare(app, run_before=hold)
+
+
+@pytest.fixture
+def devices(monkeypatch: pytest.MonkeyPatch) -> FakeSoundDevice:
+    """What a laptop has, and echo cancellation not installed."""
+    fake = plugged(monkeypatch, [Camera("/dev/video0", "Integrated Camera", True)])
+    fake.plug("HDA Intel PCH: ALC257 Analog (hw:0,0)", inputs=2, outputs=2)
+    fake.plug("HDMI 0 (hw:0,3)", outputs=8)
+    fake.plug("山田のヘッドセット", inputs=1, outputs=2)
+    fake.plug("pulse", inputs=32, outputs=32)
+    monkeypatch.setattr(echo, "available", lambda: False)
+    return fake
+
+
+def device_screen(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
+    """Open it in a call, press keys, and let it come to rest."""
+
+    async def settle(pilot: Pilot[Any]) -> None:
+        await when(CallState.JOINED, "o")(pilot)
+        await until(lambda: pilot.app.screen.query_one("#outputs", DeviceList).option_count > 2)
+        await pilot.press(*keys)
+        await rest(pilot)
+
+    return settle
+
+
+def in_a_call() -> Script:
+    used = "山田のヘッドセット"
+    echoes = "echo cancellation: not installed: pip install 'antconf[echo]', or use headphones"
+    report = SoundReport(used, used, echoes, 62.4, 60.0, 0.44, 3, 1, 80.0, 153.0, 3)
+    return Script([*joined(), SoundChanged(used, microphone=used)], still=True, report=report)
+
+
+def test_devices(snap_compare: Compare, devices: FakeSoundDevice) -> None:
+    """Outputs, microphones, level, camera and figures; what is used and what is selected."""
+    assert snap_compare(conference(in_a_call()), run_before=device_screen("down", "tab", "down", "down"))
+
+
+def test_devices_light(snap_compare: Compare, devices: FakeSoundDevice) -> None:
+    """The same on a light background."""
+    app = conference(in_a_call())
+    app.theme = "textual-light"
+    assert snap_compare(app, terminal_size=(120, 36), run_before=device_screen("down"))
+
+
+def test_devices_60x16(snap_compare: Compare, devices: FakeSoundDevice) -> None:
+    """The smallest screen: the lists scroll."""
+    assert snap_compare(conference(in_a_call()), terminal_size=(60, 16), run_before=device_screen("end"))
+
+
+def test_devices_no_color_ascii(
+    snap_compare: Compare, devices: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is chosen, selected and focused can be told without colours."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = conference(in_a_call(), look=PLAIN, ascii_only=True, no_color=True)
+    assert snap_compare(app, run_before=device_screen("down"))
+
+
+def talk() -> list[CallEvent]:
+    """A conversation, with all that may stand between the lines."""
+    words = "Did you get the slides that I sent this morning? They are at https://example.org/2026/november/slides.pdf"
+    return [
+        ChatMessage(1, "streambob", "Bob", words, AT),
+        ChatMessage(2, "streamalice", "Alice", "Yes.\nThank you!", AT + 60, own=True),
+        ChatMessage(3, "x", "山田太郎", "[b]あ[/b] \x1b[2J", AT + 61, verified=False),
+        Reaction("streambob", "Bob", "party_popper"),
+        ChatMessage(4, "streamalice", "Alice", "Can you hear me?", AT + 120, own=True, unsent=True),
+        Announced(Notice.HAND_RAISED, "streamdave", "Dave"),
+    ]
+
+
+def test_chat_80x24(snap_compare: Compare) -> None:
+    """The chat in the place of the log; somebody's hand is raised."""
+    app = conference(Script([*joined(), *talk()], still=True))
+    assert snap_compare(app, run_before=when(CallState.JOINED, "c"))
+
+
+def test_chat_light_130x40(snap_compare: Compare) -> None:
+    """The chat beside the log, on a light background."""
+    app = conference(Script([*joined(), *talk()], still=True))
+    app.theme = "textual-light"
+    assert snap_compare(app, terminal_size=(130, 40), run_before=when(CallState.JOINED, "c"))
+
+
+def test_unread(snap_compare: Compare) -> None:
+    """What was said while the chat is closed is counted, and a bad line has a reason."""
+    bad = HealthChanged("poor", "12 % of the packets are lost")
+    app = conference(Script([*joined(), *talk(), bad], still=True))
+    assert snap_compare(app, run_before=when(CallState.JOINED))
+
+
+def test_reactions(snap_compare: Compare) -> None:
+    """One of nine."""
+    assert snap_compare(conference(Script(still=True)), run_before=when(CallState.JOINED, "r", "down"))
+
+
+def test_log_found(snap_compare: Compare) -> None:
+    """Lines that were looked for, one of them selected."""
+    app = conference(Script(still=True))
+    keys = ("l", "slash", *"play", "enter", "up")
+    assert snap_compare(app, terminal_size=(120, 36), run_before=when(CallState.JOINED, *keys))
+
+
+def test_event(snap_compare: Compare) -> None:
+    """One event of the log, whole."""
+    app = conference(Script(still=True))
+    assert snap_compare(app, run_before=when(CallState.JOINED, "l", "home", "down", "down", "down", "enter"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+def test_statistics(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """Connections, the last minutes, and every track."""
+    app = conference(Script(still=True, statistics=measured()))
+    assert snap_compare(app, terminal_size=size, run_before=when(CallState.JOINED, "g"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.reactive import reactive
+from textual.reactive import reactive, var
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
@@ -18,7 +18,8 @@ from tui import bindings
 from tui.core.events import CallState
 from tui.media.board import LOCAL
 from tui.updates import CallView
-from tui.widgets.event_log import EventLog
+from tui.widgets.chat import ChatPane
+from tui.widgets.log_pane import LogPane
 from tui.widgets.participant_list import ParticipantList
 from tui.widgets.room_panel import RoomPanel
 from tui.widgets.video_grid import VideoGrid
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from tui.config import JoinOptions
     from tui.media.board import Board
-    from tui.updates import LogLine
+    from tui.updates import LogLine, Person, Update
     from tui.widgets.marks import Marks
 
 _LEVELS_PER_SECOND = 5
@@ -44,8 +45,12 @@ class RoomScreen(Screen[None]):
     BINDING_GROUP_TITLE = "Room"
     AUTO_FOCUS = "#people"
 
-    view: reactive[CallView] = reactive(CallView(), init=False)
+    view: var[CallView] = var(CallView(), init=False)
+    chatting: var[bool] = var(False, init=False, toggle_class="-chatting")
+    """The chat is open."""
     pictures: reactive[bool] = reactive(True, toggle_class="-pictures")
+    held: var[bool] = var(False, init=False)
+    """One speaks for as long as a key is held."""
 
     def __init__(self, board: Board, marks: Marks, clock: Callable[[], float]) -> None:
         super().__init__()
@@ -54,7 +59,8 @@ class RoomScreen(Screen[None]):
         self._people = ParticipantList(marks, id="people")
         self._grid = VideoGrid(board, marks)
         self._welcome = Static(id="welcome", markup=False)
-        self._log = EventLog(marks, id="log")
+        self._log = LogPane(marks)
+        self._chat = ChatPane(marks, id="chat")
         self._meter: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -63,26 +69,45 @@ class RoomScreen(Screen[None]):
             yield self._people
             yield self._grid
             yield self._welcome
-        yield self._log
+        with Horizontal(id="lower"):
+            yield self._log
+            yield self._chat
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         self._people.border_title = "People"
-        self._log.border_title = "Log"
         self._meter = self.set_interval(1 / _LEVELS_PER_SECOND, self._show_level, pause=True)
         self._draw()
+
+    def show_reason(self, reason: str) -> None:
+        """Why pictures are worse than they could be; empty when they are not."""
+        self._panel.pictures = reason
 
     def show_options(self, options: JoinOptions) -> None:
         """What one joins, or would join."""
         self._panel.show_options(options)
 
-    def write(self, lines: Sequence[LogLine], dropped: int = 0) -> None:
-        """Add lines to the log."""
-        self._log.extend(lines, dropped)
+    def write(self, update: Update) -> None:
+        """Add what is new to the log and the chat."""
+        self._log.log_view.extend(update.lines, update.dropped)
+        self._chat.extend(update.chat)
+
+    @property
+    def logged(self) -> Sequence[LogLine]:
+        """What the log shows."""
+        return self._log.log_view.shown
+
+    @property
+    def selected(self) -> Person | None:
+        """Who is selected in the list."""
+        return next((person for person in self.view.people if person.key == self._people.selected), None)
 
     def watch_view(self) -> None:
         if self.is_mounted:
             self._draw()
+
+    def watch_held(self) -> None:
+        self._panel.held = self.held
 
     def _draw(self) -> None:
         view = self.view
@@ -113,15 +138,38 @@ class RoomScreen(Screen[None]):
         """Hide or show all pictures."""
         self.pictures = not self.pictures
 
+    def action_chat(self) -> None:
+        """Open the chat to write in it, or close it."""
+        self.chatting = not self.chatting
+        if self.chatting:
+            self._chat.read()
+            self._chat.field.focus()
+        else:
+            self._people.focus()
+
+    @on(ChatPane.Unread)
+    def _show_unread(self, message: ChatPane.Unread) -> None:
+        self._panel.unread = message.count
+
     def action_page(self) -> None:
         """The next page of tiles."""
         self._grid.next_page()
+
+    def action_zoom(self, steps: int) -> None:
+        """A smaller part of a shared screen, larger; or the other way round."""
+        if (tile := self._grid.close_up(self._people.selected)) is not None:
+            tile.zoom_in() if steps > 0 else tile.zoom_out()
+
+    def action_pan(self, right: int, down: int) -> None:
+        """Another part of a shared screen."""
+        if (tile := self._grid.close_up(self._people.selected)) is not None:
+            tile.pan(right, down)
 
 
 def _welcome(view: CallView) -> str:
     match view.state:
         case CallState.IDLE:
-            return "Not in a room.\n\nj  join\ns  settings\n?  all keys"
+            return "Not in a room.\n\nj  join\ns  settings\no  devices\n?  all keys"
         case CallState.FAILED:
             parts = [view.reason or "The room cannot be joined.", view.hint, "j  try again\ns  settings"]
             return "\n\n".join(part for part in parts if part)

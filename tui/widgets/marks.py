@@ -27,6 +27,8 @@ class Marks:
     into: str
     out: str
     here: str
+    heights: str
+    """Of the columns of a small graph, from nothing to full."""
 
     def state(self, state: CallState) -> str:
         """The mark of a call's state."""
@@ -61,6 +63,7 @@ UNICODE: Final = Marks(
     into="←",
     out="→",
     here="·",
+    heights="▁▂▃▄▅▆▇█",
 )
 
 ASCII: Final = Marks(
@@ -75,6 +78,7 @@ ASCII: Final = Marks(
     into="<-",
     out="->",
     here="--",
+    heights="_.-=+*#",
 )
 
 

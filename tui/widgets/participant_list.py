@@ -36,12 +36,21 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
     BINDINGS: ClassVar = [*bindings.PEOPLE]
     BINDING_GROUP_TITLE = "People"
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar = {"people--id", "people--cursor", "people--marks", "people--talking"}
+    COMPONENT_CLASSES: ClassVar = {
+        "people--id",
+        "people--cursor",
+        "people--marks",
+        "people--recording",
+        "people--hand",
+        "people--talking",
+    }
     DEFAULT_CSS = """
     ParticipantList {
         scrollbar-size: 0 1;
         .people--id { color: $text-muted; }
         .people--marks { color: $text-warning; }
+        .people--hand { color: $text-warning; text-style: bold; }
+        .people--recording { color: $text-error; text-style: bold; }
         .people--talking { color: $text-success; text-style: bold; }
         .people--cursor { background: $surface-lighten-2; }
         &:focus .people--cursor { background: $primary-muted; text-style: bold; }
@@ -152,14 +161,24 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
         return cut(person.name, width - len(suffix), self._marks.ellipsis) + suffix
 
     def _doing(self, person: Person, width: int, with_id: bool = True) -> list[tuple[str, str | None]]:
-        """What the person does, or else their id when there is room for nothing more."""
+        """What the person does as far as there is room, or else their id when there is room for nothing more."""
         marks: list[tuple[str, str | None]] = []
+        if person.hand:
+            marks.append((f"{self._marks.on} hand raised ", "people--hand"))
+        if person.recording:
+            marks.append((f"{self._marks.on} recording ", "people--recording"))
+        if person.silenced:
+            marks.append((f"{self._marks.failed} muted for you ", "people--marks"))
         if person.talking and person.microphone:
             marks.append((f"{self._marks.on} talking ", "people--talking"))
-        if not person.microphone:
+        if not (person.microphone or person.silenced):
             marks.append((f"{self._marks.failed} muted ", "people--marks"))
+        if person.volume != 1.0 and not person.silenced:
+            marks.append((f"{person.volume:.0%} ", "people--marks"))
         if not person.camera:
             marks.append((f"{self._marks.off} camera off ", "people--marks"))
+        while len(marks) > 1 and sum(len(text) for text, _ in marks) > width + 1:
+            marks.pop()
         left = width - sum(len(text) for text, _ in marks)
         if with_id and left > 3:
             marks.append((cut(person.stream_id, left, self._marks.ellipsis), "people--id"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Label
 
 from tui.core.events import CallState
@@ -47,7 +47,10 @@ class RoomPanel(Vertical, can_focus=False):
         Label { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         #state { width: auto; margin-right: 2; text-style: bold; }
         #time { width: auto; margin-right: 2; }
-        #count { width: 1fr; }
+        #count { width: 1fr; min-width: 14; }
+        #health { width: auto; max-width: 40%; margin-right: 2; color: $text-warning; }
+        #unread { width: auto; margin-right: 2; color: $text-accent; text-style: bold; }
+        #recording { width: auto; max-width: 50%; color: $text-error; text-style: bold; }
         #place { width: 1fr; }
         #own { width: auto; max-width: 50%; margin-left: 2; color: $text-muted; }
         #microphone { width: auto; margin-right: 1; }
@@ -62,7 +65,13 @@ class RoomPanel(Vertical, can_focus=False):
     }
     """
 
-    view: reactive[CallView] = reactive(CallView(), init=False)
+    view: var[CallView] = var(CallView(), init=False)
+    held: var[bool] = var(False, init=False)
+    """One speaks for as long as a key is held."""
+    pictures: var[str] = var("", init=False)
+    """Why they are worse than they could be."""
+    unread: var[int] = var(0, init=False)
+    """Messages that came while the chat was closed."""
 
     def __init__(self, marks: Marks, clock: Callable[[], float]) -> None:
         super().__init__()
@@ -75,6 +84,9 @@ class RoomPanel(Vertical, can_focus=False):
             yield Label(id="state")
             yield Label(id="time")
             yield Label(id="count")
+            yield Label(id="health")
+            yield Label(id="unread")
+            yield Label(id="recording")
         with Horizontal():
             yield Label(id="place")
             yield Label(id="own")
@@ -106,6 +118,25 @@ class RoomPanel(Vertical, can_focus=False):
         if self.is_mounted:
             self._draw(new)
 
+    def watch_held(self) -> None:
+        if self.is_mounted:
+            self._draw(self.view)
+
+    def watch_unread(self) -> None:
+        if self.is_mounted:
+            some = f"{self._marks.on} {self.unread} unread (c)" if self.unread else ""
+            self._say("unread", Content(some))
+
+    def watch_pictures(self) -> None:
+        if self.is_mounted:
+            self._say_health()
+
+    def _say_health(self) -> None:
+        """The way to the server first, then the way to the terminal."""
+        view = self.view
+        line = f"line {view.health}" if view.health else ""
+        self._say("health", Content(f"{line}: {view.health_reason}" if view.health_reason else self.pictures or line))
+
     def _draw(self, view: CallView) -> None:
         joined = view.state is CallState.JOINED
         self.set_class(joined, "-joined")
@@ -113,7 +144,12 @@ class RoomPanel(Vertical, can_focus=False):
         self._say("state", Content(f"{self._marks.state(view.state)} {_WORDS[view.state]}"))
         count = len(view.people)
         self._say("count", Content(f"{count} in the room" if count else ""))
-        self._say("microphone", Content(self._device("microphone", view.microphone)))
+        self._say_health()
+        self._say("recording", Content(f"{self._marks.on} REC {view.recording}" if view.recording else ""))
+        if self.held and view.microphone:
+            self._say("microphone", Content.styled(f"{self._marks.on} speaking while held", "bold"))
+        else:
+            self._say("microphone", Content(self._device("microphone", view.microphone)))
         self._say("camera", Content(self._device("camera", view.camera)))
         self._say("sound", Content(self._sound(view)))
         meter = self.query_one(LevelMeter)
@@ -138,7 +174,8 @@ class RoomPanel(Vertical, can_focus=False):
             return f"{self._marks.failed} deafened"
         if view.output is None:
             return f"{self._marks.off} no sound"
-        return f"{self._marks.on} sound: {view.output}"
+        volume = f" at {view.volume:.0%}" if view.volume != 1.0 else ""
+        return f"{self._marks.on} sound{volume}: {view.output}"
 
     def _tick(self) -> None:
         joined_at = self.view.joined_at

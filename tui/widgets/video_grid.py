@@ -1,7 +1,6 @@
 """Everybody's pictures in tiles as large as they fit; used by the room screen.
 
-Tells the board which pictures can be seen and how large, so that nothing else is encoded, and asks it for new
-ones on one timer that runs only while there is somebody to show.
+Which of the tiles are really seen, and what moves in them, is the projector's work.
 """
 
 from __future__ import annotations
@@ -12,15 +11,12 @@ from typing import TYPE_CHECKING
 
 from textual.containers import Container
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 
-from tui.media.cells import Size
 from tui.widgets.tiling import best_tiling
 from tui.widgets.video_tile import VideoTile
 
 if TYPE_CHECKING:
-    from textual.timer import Timer
-
     from tui.media.board import Board
     from tui.updates import Person
     from tui.widgets.marks import Marks
@@ -43,8 +39,8 @@ class VideoGrid(Container, can_focus=False):
         page: int
         pages: int
 
-    people: reactive[tuple[Person, ...]] = reactive((), init=False)
-    alone: reactive[str | None] = reactive(None, init=False)
+    people: var[tuple[Person, ...]] = var((), init=False)
+    alone: var[str | None] = var(None, init=False)
     """Key of the only person to show."""
 
     def __init__(self, board: Board, marks: Marks) -> None:
@@ -53,14 +49,6 @@ class VideoGrid(Container, can_focus=False):
         self._marks = marks
         self._page = 0
         self._pool: list[VideoTile] = []
-        self._wishes: dict[str, Size] = {}
-        self._timer: Timer | None = None
-
-    def on_mount(self) -> None:
-        self._timer = self.set_interval(1 / self._board.frames_per_second, self._poll, pause=True)
-
-    def on_unmount(self) -> None:
-        self._board.want({})
 
     def on_resize(self) -> None:
         self._arrange()
@@ -68,8 +56,6 @@ class VideoGrid(Container, can_focus=False):
     def watch_people(self, old: tuple[Person, ...], new: tuple[Person, ...]) -> None:
         if self.alone not in {person.key for person in new}:
             self.set_reactive(VideoGrid.alone, None)
-        if self._timer is not None:
-            self._timer.resume() if new else self._timer.pause()
         self._arrange()
 
     def watch_alone(self) -> None:
@@ -86,7 +72,9 @@ class VideoGrid(Container, can_focus=False):
         return [tile for tile in self._pool if tile.person is not None]
 
     def _arrange(self) -> None:
-        shown = [person for person in self.people if self.alone in (None, person.key)]
+        people = [person for person in self.people if self.alone in (None, person.key)]
+        # A shared screen has a tile of its own, beside whoever shares it.
+        shown = [tile for person in people for tile in (person.screen, person) if tile is not None]
         width, height = self.size
         if not (width and height):
             shown = []
@@ -106,25 +94,10 @@ class VideoGrid(Container, can_focus=False):
             for tile, person in zip_longest(self._pool, page):
                 tile.show(person)
                 tile.display = person is not None
-        if page:
-            # As soon as the sizes are known, not when the timer comes round.
-            self.call_after_refresh(self._poll)
-        else:
-            self._want({})
 
-    def _poll(self) -> None:
-        tiles = self.tiles if self.display else []
-        self._want(
-            {
-                track: Size(tile.size.width, tile.size.height - 1)
-                for tile in tiles
-                if (track := tile.track) is not None and tile.size.width > 0 and tile.size.height > 1
-            }
-        )
-        for tile in tiles:
-            tile.poll()
-
-    def _want(self, wishes: dict[str, Size]) -> None:
-        if wishes != self._wishes:
-            self._wishes = wishes
-            self._board.want(wishes)
+    def close_up(self, key: str | None) -> VideoTile | None:
+        """The tile to look at closely: the screen that this person shares, any shared screen, or the person."""
+        screens = [tile for tile in self.tiles if tile.is_screen]
+        screens.sort(key=lambda tile: tile.person is None or tile.person.owner != key)
+        people = [tile for tile in self.tiles if tile.person is not None and tile.person.key == key]
+        return next((tile for tile in [*screens, *people] if tile.track), None)

@@ -1,0 +1,55 @@
+"""What may be between this program and the terminal: a multiplexer that answers in the terminal's place.
+
+Used by `tui.terminal` before the app runs; the projector asks its questions accordingly.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PATIENCE: Final = 1.0
+"""Seconds for tmux to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """How questions to the terminal fare."""
+
+    passthrough: bool = False
+    """They must be wrapped, to get past tmux to the terminal around it."""
+    proxied: bool = False
+    """Somebody on this machine may answer them: how far the terminal is away is not known."""
+
+
+def found_relay(environ: Mapping[str, str] = os.environ, terminal: str | None = None) -> Relay:
+    """By the environment, and by asking tmux; ``terminal`` is the name of the own one (``os.ttyname``)."""
+    if environ.get("TMUX"):
+        if _passes():
+            return Relay(passthrough=True)
+        # Without SSH in between, tmux and whoever looks at it are on one machine.
+        return Relay(proxied=_tmux("show-environment", "SSH_CONNECTION").startswith("SSH_CONNECTION="))
+    if environ.get("STY"):
+        return Relay(proxied=True)
+    # A terminal that is not sshd's own: mosh, or something like it.
+    remote = bool(environ.get("SSH_CONNECTION"))
+    return Relay(proxied=remote and environ.get("SSH_TTY") != terminal)
+
+
+def _passes() -> bool:
+    """Whether tmux hands wrapped sequences on."""
+    return _tmux("show-options", "-Apv", "allow-passthrough") in ("on", "all")
+
+
+def _tmux(*arguments: str) -> str:
+    """What tmux prints, empty when it fails."""
+    try:
+        done = subprocess.run(["tmux", *arguments], capture_output=True, text=True, timeout=_PATIENCE, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
