@@ -5,25 +5,37 @@ The bridge drives it on the core's thread, as a `tui.session.Session`.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
 from tui.core.conference import Conference
-from tui.core.events import Callback, Direction, TrackAdded, TrackRemoved
+from tui.core.events import Announced, Callback, Direction, Notice, Reaction, RosterChanged, TrackAdded, TrackRemoved
+from tui.core.ice import named
+from tui.core.tasks import Tasks
+from tui.desk import SoundDesk
+from tui.errors import DeviceError
+from tui.media.attention import Attention
 from tui.media.board import LOCAL
-from tui.media.mixer import Mixer
-from tui.media.playback import Playback
 from tui.media.reception import Reception
-from tui.media.sources import Sources, open_sources
-from tui.session import SoundChanged
+from tui.media.sources import CameraVideo, Sources, default_camera, open_picture, open_sources
+from tui.session import HealthChanged, MutedSpeech, PictureChanged
+from tui.statistics import Statistics
+from tui.text import with_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tui.config import JoinOptions
-    from tui.core.events import Event
+    from tui.core.events import Event, ModeratorRequest, Participant
+    from tui.core.peer import RemoteTrack
+    from tui.core.stats import TrackStats
     from tui.media.board import Board
-    from tui.session import CallEvent
+    from tui.session import CallEvent, SoundReport
+
+_LOOK_SECONDS = 2.0
+_ATTEND_SECONDS = 0.1
+_LONGEST_HELD = 10.0
 
 
 class Call:
@@ -36,34 +48,51 @@ class Call:
         self._options = options
         self._emit = emit
         self._board = board
-        self._mixer = Mixer()
-        self._reception = Reception(board, self._mixer)
-        self._playback: Playback | None = None
+        self._desk = SoundDesk(options, emit, self._on_recording_end)
+        self._reception = Reception(board, self._desk.mixer)
+        self._attention = Attention()
+        self._videos: dict[str, RemoteTrack] = {}
         self._sources = Sources()
+        self._switching = asyncio.Lock()
         self._conference: Conference | None = None
-        self._sound: tuple[str | None, str] = (None, "")
+        self._tasks = Tasks()
+        self._held: asyncio.TimerHandle | None = None
+        self._round_trip = 0.0
+        self._statistics = Statistics()
+        self._tracks: dict[str, RemoteTrack] = {}
+        """By mid."""
+        self._names: dict[str, str] = {}
+        """By stream id."""
+        self._owners: dict[str, str] = {}
 
     async def join(self) -> None:
-        """`Session`; raises `DeviceError` for a device or file that was named and cannot be opened."""
+        """`Session`; raises `DeviceError` or `FileError` for what was named and cannot be opened."""
         options = self._options
-        self._sources = await open_sources(options)
+        self._sources = await open_sources(options, self._note)
         for note in self._sources.notes:
-            self._emit(Callback("device", note, Direction.LOCAL, time.time()))
+            self._note(note)
         if self._sources.audio is not None:
             self._sources.audio.on_level = self._on_own_level
         self._conference = Conference(
-            options.url,
+            options.server,
             options.room,
             options.stream_id,
             self._on_event,
             name=options.name,
-            token=options.token,
+            credentials=options.credentials,
+            ice_servers=named(options.ice_servers, options.ice_username, options.ice_credential),
             play_only=options.play_only,
+            on_request=options.on_request,
             audio=self._sources.audio,
             video=self._sources.video,
             local_preview=self._reception.preview,
         )
-        self._playback = await Playback.open(self._mixer, on_change=self._on_output)
+        await self._desk.open(self._sources.audio)
+        self._tell_picture()
+        if self._desk.is_recording:
+            await self._conference.announce_recording(True)
+        self._tasks.spawn(self._look_after(), "sound desk")
+        self._tasks.spawn(self._attend(), "attention")
         await self._conference.join()
 
     async def leave(self) -> None:
@@ -73,8 +102,32 @@ class Call:
 
     async def set_microphone(self, on: bool) -> None:
         """`Session`."""
+        self._let_go()
         if self._conference is not None:
             await self._conference.set_microphone(on)
+
+    async def speak_while_held(self, seconds: float) -> None:
+        """`Session`."""
+        conference = self._conference
+        if conference is None or not (self._held is not None or conference.microphone is False):
+            return
+        begins = self._held is None
+        self._let_go()
+        # First the end: telling the room may wait for a line that is gone.
+        loop = asyncio.get_running_loop()
+        self._held = loop.call_later(min(seconds, _LONGEST_HELD), self._fall_silent)
+        if begins:
+            await conference.set_microphone(True)
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
+
+    def _fall_silent(self) -> None:
+        self._held = None
+        if self._conference is not None:
+            self._tasks.spawn(self._conference.set_microphone(False), "end of speaking while held")
 
     async def set_camera(self, on: bool) -> None:
         """`Session`."""
@@ -83,36 +136,178 @@ class Call:
 
     async def set_deafened(self, deafened: bool) -> None:
         """`Session`."""
-        self._mixer.deafened = deafened
-        self._tell_sound()
+        self._desk.set_deafened(deafened)
+
+    async def set_volume(self, volume: float) -> None:
+        """`Session`."""
+        self._desk.set_volume(volume)
+
+    async def set_voice(self, stream_id: str, volume: float, muted: bool) -> None:
+        """`Session`."""
+        self._desk.set_voice(stream_id, volume, muted)
+
+    async def use_speaker(self, device: str) -> None:
+        """`Session`."""
+        await self._desk.use_speaker(device)
+
+    async def use_microphone(self, device: str) -> None:
+        """`Session`."""
+        if await self._desk.use_microphone(device) and self._conference is not None:
+            await self._conference.microphone_changed()
+
+    async def use_camera(self, device: str) -> None:
+        """`Session`."""
+        own = self._sources.video
+        if own is None:
+            self._note("You publish no picture in this call: it was joined without one.")
+            return
+        # The last one that was chosen is used, not the last one that opened.
+        async with self._switching:
+            if isinstance(own.source, CameraVideo) and own.source.device == (device or default_camera()):
+                # Nobody else may open it meanwhile, not even we ourselves.
+                return
+            try:
+                source = await open_picture(device, self._options, self._note)
+            except DeviceError as error:
+                self._note(with_hint(str(error), error.hint))
+                return
+            own.switch(source)
+        self._tell_picture()
+        if self._conference is not None:
+            await self._conference.camera_changed()
+
+    def _tell_picture(self) -> None:
+        own = self._sources.video
+        if own is not None:
+            self._board.mirrored = own.is_mirrored
+            self._emit(PictureChanged(own.source.label))
+
+    def statistics(self) -> Statistics:
+        """`Session`."""
+        return self._statistics
+
+    def sound_report(self) -> SoundReport:
+        """`Session`."""
+        return self._desk.report(self._round_trip)
+
+    async def answer_request(self, request: ModeratorRequest, granted: bool) -> None:
+        """`Session`."""
+        if self._conference is not None:
+            await self._conference.answer_request(request, granted)
+
+    async def chat(self, text: str) -> None:
+        """`Session`."""
+        self._sent("chat", self._conference is not None and self._conference.say(text))
+
+    async def react(self, reaction: str) -> None:
+        """`Session`."""
+        done = self._conference is not None and self._conference.react(reaction)
+        self._sent("reaction", done)
+        if done:
+            # Nobody sends us our own back.
+            self._emit(Reaction(self._options.stream_id, self._options.name, reaction))
+
+    async def raise_hand(self) -> None:
+        """`Session`."""
+        done = self._conference is not None and self._conference.raise_hand()
+        self._sent("raised hand", done)
+        if done:
+            self._emit(Announced(Notice.HAND_RAISED, self._options.stream_id, self._options.name))
+
+    async def answer_hand(self, stream_id: str, granted: bool) -> None:
+        """`Session`."""
+        self._sent("answer", self._conference is not None and self._conference.answer_hand(stream_id, granted))
+
+    def _sent(self, what: str, done: bool) -> None:
+        if not done:
+            text = "not sent: there is no way to the room just now"
+            self._emit(Callback(what, text, Direction.LOCAL, time.time(), error=True))
 
     async def aclose(self) -> None:
         """`Session`."""
-        if self._conference is not None:
-            await self._conference.aclose()
-        await self._reception.aclose()
-        if self._playback is not None:
-            await self._playback.aclose()
+        self._let_go()
+        # First of all, and whatever becomes of the rest: microphone and camera are off.
         for track in (self._sources.audio, self._sources.video):
             if track is not None:
                 track.stop()
-        self._board.forget(LOCAL)
+        try:
+            if self._conference is not None:
+                await self._conference.aclose()
+            await self._tasks.aclose()
+            await self._reception.aclose()
+        finally:
+            await self._desk.aclose()
+            self._board.forget(LOCAL)
 
     def _on_event(self, event: Event) -> None:
         match event:
             case TrackAdded(track):
-                self._reception.add(track.key, track.kind, track.track)
+                self._tracks[track.mid] = track
+                self._reception.add(track)
+                if track.kind == "video":
+                    self._videos[track.key] = track
+                self._desk.level()
             case TrackRemoved(track):
                 self._reception.remove(track.key)
+                self._videos.pop(track.key, None)
+                if self._tracks.get(track.mid) is track:
+                    del self._tracks[track.mid]
+            case RosterChanged(participants):
+                self._names = {person.stream_id: person.name for person in participants}
+                self._follow_slots(participants)
+                self._reception.follow(participants)
+                self._desk.follow(participants)
         self._emit(event)
+        if isinstance(event, Callback) and event.info == "speaking_but_muted":
+            self._emit(MutedSpeech())
+
+    def _follow_slots(self, participants: Sequence[Participant]) -> None:
+        """Nobody's last picture is shown under the name of whoever gets the slot next."""
+        owners = {
+            key: person.stream_id for person in participants for key in (person.video, person.presentation) if key
+        }
+        for key, owner in self._owners.items():
+            if key != LOCAL and owners.get(key) != owner:
+                self._board.forget(key)
+        self._owners = owners
 
     def _on_own_level(self, level: float) -> None:
         self._board.set_level(LOCAL, level)
 
-    def _on_output(self, output: str | None, hint: str) -> None:
-        self._sound = (output, hint)
-        self._tell_sound()
+    def _on_recording_end(self) -> None:
+        if self._conference is not None:
+            self._tasks.spawn(self._conference.announce_recording(False), "end of the recording")
 
-    def _tell_sound(self) -> None:
-        output, hint = self._sound
-        self._emit(SoundChanged(output, hint, self._mixer.deafened))
+    async def _attend(self) -> None:
+        """Have the server send only what somebody looks at."""
+        while True:
+            await asyncio.sleep(_ATTEND_SECONDS)
+            conference = self._conference
+            if conference is None:
+                continue
+            owners = {key: owner for key, track in self._videos.items() if (owner := conference.owner_of(track))}
+            for owner, on in self._attention.changes(owners, self._reception.watched):
+                await conference.set_track_enabled(owner, on, "video")
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self._desk.look_after()
+            if self._conference is not None:
+                await self._measure(self._conference)
+
+    async def _measure(self, conference: Conference) -> None:
+        sent, received = await conference.stats(own=True), await conference.stats()
+        if received is not None:
+            self._round_trip = received.current_round_trip_time
+        if self._statistics.take(time.time(), sent, received, self._who):
+            self._emit(HealthChanged(self._statistics.health, self._statistics.reason))
+
+    def _who(self, track: TrackStats) -> str:
+        """The name of whoever is on the track now."""
+        remote = self._tracks.get(track.mid)
+        owner = self._conference.owner_of(remote) if remote is not None and self._conference is not None else None
+        return self._names.get(owner, owner) if owner is not None else track.track_identifier
+
+    def _note(self, text: str) -> None:
+        self._emit(Callback("device", text, Direction.LOCAL, time.time()))

@@ -1,43 +1,41 @@
-"""The command line: ``antconf join | demo | serve | events``.
+"""The command line: ``antconf join | demo | serve | events | devices | doctor | config | completion | man``.
 
 Every failure that a user can cause ends here as one line on stderr and the exit code of `tui.errors`. Textual and
 the media libraries are imported by the command that needs them, so that ``--help`` and ``--version`` are instant.
+What can be said on the command line is in `tui.arguments`, what then holds in `tui.settings`.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import contextlib
 import logging
-import logging.handlers
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-from tui import __version__
-from tui.errors import AntconfError, ExitCode
+from tui.arguments import parser
+from tui.errors import AntconfError, ConfigError, ExitCode, UsageError
 from tui.text import printable, with_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    import argparse
+    from collections.abc import Callable, Mapping, Sequence
 
     from tui.call import Call
     from tui.config import JoinOptions
+    from tui.logbook import Logbook
     from tui.media.board import Board
+    from tui.server.options import Options
     from tui.session import CallEvent
-
-LOG_BYTES = 5 << 20
-LOG_FILES = 3
+    from tui.settings import File, Setting
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        return int(_COMMANDS[options.command](options))
     except AntconfError as error:
         _complain(error)
         return int(error.exit_code)
@@ -49,119 +47,106 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(ExitCode.INTERNAL)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="antconf",
-        description="Be in an Ant Media Server video conference from a terminal.",
-        epilog="Exit codes: 0 as asked, 1 defect, 2 usage, 3 configuration, 4 unreachable, 5 refused, 6 lost, "
-        "7 device, 8 file, 129/130/143 hang-up, interrupt, termination.",
-    )
-    parser.add_argument("--version", action="version", version=f"antconf {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    demo = commands.add_parser("demo", help="a room with four participants on this machine, nothing to set up")
-    demo.add_argument("--name", default="", help="your name in the room")
-    _add_media(demo)
-    _add_screen(demo)
-    demo.set_defaults(run=_demo)
-
-    join = commands.add_parser("join", help="join a room on a server; asks for what is not given")
-    join.add_argument("url", nargs="?", default="", metavar="URL", help="for example wss://host:5443/live/websocket")
-    join.add_argument("room", nargs="?", default="", metavar="ROOM", help="the room's id")
-    _add_identity(join)
-    _add_media(join)
-    _add_screen(join)
-    join.set_defaults(run=_join)
-
-    serve = commands.add_parser("serve", help="the local room server alone")
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    serve.add_argument("--port", type=_port, default=5080, help="0 takes a free one (default: %(default)s)")
-    serve.add_argument("--app", default="live", help="application name in the URL (default: %(default)s)")
-    serve.add_argument(
-        "--allow-origin", action="append", default=[], metavar="ORIGIN", help="a web page's origin that may connect"
-    )
-    serve.set_defaults(run=_serve)
-
-    events = commands.add_parser("events", help="no screen: every callback as a JSON line on stdout")
-    events.add_argument("url", metavar="URL")
-    events.add_argument("room", metavar="ROOM")
-    _add_identity(events)
-    events.add_argument("--source", default="", metavar="FILE|test", help="publish this; otherwise only watch")
-    events.set_defaults(run=_events)
-    return parser
-
-
-def _add_identity(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", default="", help="your name in the room")
-    parser.add_argument("--stream-id", default="", metavar="ID", help="your stream's id (default: random)")
-    token = parser.add_mutually_exclusive_group()
-    token.add_argument("--token", default="", help="token for the room; others on this machine can see it here")
-    token.add_argument("--token-file", default="", metavar="FILE", help="file with the token (or set ANTCONF_TOKEN)")
-
-
-def _add_media(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--play-only", action="store_true", help="watch and listen only")
-    parser.add_argument("--no-audio", action="store_true", help="publish no sound")
-    parser.add_argument("--no-video", action="store_true", help="publish no picture")
-    parser.add_argument(
-        "--camera", default="", metavar="DEVICE", help="camera (default: the first one), 'test': a test picture"
-    )
-    parser.add_argument("--mic", default="", metavar="DEVICE", help="microphone by name or number")
-    parser.add_argument(
-        "--source", default="", metavar="FILE|test", help="publish a media file or a test picture and tone instead"
-    )
-
-
-def _add_screen(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
-    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
-
-
-def _port(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdecimal() else -1
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
-    return number
-
-
-# -- commands ----------------------------------------------------------------------------------------
-
-
 def _join(arguments: argparse.Namespace) -> int:
-    from tui.config import with_environment, with_remembered
+    from tui.logbook import Logbook, log_file
+    from tui.settings import DEFAULT, LAST_TIME, Setting
 
-    options = with_environment(_options(arguments, **_media(arguments)))
-    if options.url and options.room:
-        return _run_app(arguments, options)
-    return _run_app(arguments, with_remembered(options), ask=True)
+    file, settings = _configured(arguments)
+    options = _options(settings)
+    # What was true the last time is a proposal.
+    places = [settings.get(name, Setting("")) for name in ("endpoint_url" if options.is_endpoint else "url", "room")]
+    with Logbook(log_file()) as log:
+        ask = any(place.origin in (DEFAULT, LAST_TIME) for place in places)
+        return _run_app(settings, options, file, log, ask=ask)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from tui.config import JoinOptions
-    from tui.demo import ROOM, DemoRoom
-    from tui.terminal import default_log_file, surface
+    from dataclasses import replace
 
+    from tui.demo import ROOM, DemoRoom
+    from tui.logbook import Logbook, log_file
+    from tui.terminal import surface
+
+    file, settings = _configured(arguments)
+    options = _options(settings)
     surface()
-    with DemoRoom(default_log_file()) as room:
+    with Logbook(log_file()) as log, DemoRoom(log.noise) as room:
         # Meanwhile the room starts.
         import tui.app  # noqa: F401
         from tui.media.devices import list_cameras
 
-        media = _media(arguments)
-        if not (media["camera"] or list_cameras()):
-            # Without a camera one would not see oneself.
-            media["camera"] = "test"
-        name = arguments.name or os.environ.get("USER", "me")
-        return _run_app(arguments, JoinOptions(url=room.url(), room=ROOM, name=name, **media))
+        # Without a camera one would not see oneself.
+        camera = options.camera or ("" if list_cameras() else "test")
+        name = options.name or os.environ.get("USER", "me")
+        options = replace(options, url=room.url(), room=ROOM, name=name, camera=camera)
+        return _run_app(settings, options, file, log)
 
 
 def _events(arguments: argparse.Namespace) -> int:
-    from tui import headless
-    from tui.config import validate, with_environment
+    from dataclasses import replace
 
-    options = with_environment(_options(arguments, source=arguments.source, play_only=not arguments.source))
+    from tui import headless
+    from tui.config import screen_of, validate
+
+    _file, settings = _configured(arguments)
+    # What is configured to be published belongs to the screen.
+    source = arguments.source or ""
+    # Whoever shows a screen from a script does not expect a microphone with it.
+    audio = screen_of(source) is None
+    options = replace(_options(settings), source=source, play_only=not source, audio=audio)
+    if not (options.url and options.room):
+        raise UsageError("the server's URL and the room are needed", "antconf events URL ROOM")
     validate(options)
-    return headless.run(options)
+    _warn_of_token(options)
+    return headless.run(options, arguments.text)
+
+
+def _devices(arguments: argparse.Namespace) -> int:
+    from tui import soundcheck
+
+    if (arguments.speaker or arguments.mic) and not arguments.test:
+        raise UsageError("--speaker and --mic name what --test tries", "add --test")
+    return soundcheck.run(
+        as_json=arguments.json, test=arguments.test, speaker=arguments.speaker, microphone=arguments.mic
+    )
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from tui.doctor import report
+    from tui.doctor.machine import Machine, aimed
+
+    return report.run(arguments.json, Machine(aim=aimed(arguments)))
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from tui import settings
+
+    file = settings.read()
+    match arguments.what:
+        case "check":
+            found = settings.problems(file)
+            lines = [f"{'' if problem.fatal else 'warning: '}{problem}" for problem in found] or ["fine"]
+            code = ExitCode.CONFIG if any(problem.fatal for problem in found) else ExitCode.OK
+        case "show":
+            lines, code = settings.report(settings.checked(file), arguments.profile), ExitCode.OK
+        case _:
+            lines, code = settings.places(file), ExitCode.OK
+    _say(lines)
+    return code
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    from tui.manual import completion
+
+    _say([completion(arguments.shell)])
+    return ExitCode.OK
+
+
+def _man(arguments: argparse.Namespace) -> int:
+    from tui.manual import page
+
+    _say([page()])
+    return ExitCode.OK
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -180,85 +165,132 @@ async def _serve_until_signal(arguments: argparse.Namespace) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, end, ExitCode[number.name])
-    async with RoomServer(
-        arguments.host, arguments.port, arguments.app, allowed_origins=arguments.allow_origin
-    ) as server:
-        print(server.url, flush=True)  # noqa: T201
+    options = _server_options(arguments)
+    async with RoomServer(arguments.host, arguments.port, arguments.app, arguments.allow_origin, options) as server:
+        if server.urls and options.open:
+            _warn("everybody in the network can come in")
+        shown = " --token-file FILE" if options.secrets.token else ""
+        joins = [f"antconf join {url} ROOM{shown}" for url in server.urls]
+        print("\n".join([server.url, *joins]), flush=True)  # noqa: T201
         return int(await ended)
+
+
+def _server_options(arguments: argparse.Namespace) -> Options:
+    from tui.config import read_token
+    from tui.server.access import Secrets
+    from tui.server.options import Edition, Options
+    from tui.server.slots import Labels, Limits
+
+    files = {"token": arguments.token_file, "jwt": arguments.jwt_secret_file, "totp": arguments.totp_secret_file}
+    secrets = {"token": arguments.token} | {name: read_token(path) for name, path in files.items() if path}
+    if arguments.edition == "community" and any(secrets.values()):
+        raise UsageError("the Community Edition knows no tokens", "leave --edition or the token out")
+    return Options(
+        edition=Edition(arguments.edition),
+        labels=Labels.STREAM if arguments.identity == "streams" else Labels.SLOT,
+        secrets=Secrets(**secrets),
+        open=arguments.open,
+        limits=Limits(video=arguments.max_video_tracks, audio=arguments.max_audio_tracks),
+    )
+
+
+_COMMANDS: Final = {
+    "join": _join,
+    "demo": _demo,
+    "serve": _serve,
+    "events": _events,
+    "devices": _devices,
+    "doctor": _doctor,
+    "config": _config,
+    "completion": _completion,
+    "man": _man,
+}
 
 
 # -- what commands share -----------------------------------------------------------------------------
 
 
-def _options(arguments: argparse.Namespace, **media: Any) -> JoinOptions:
-    from tui.config import JoinOptions, random_stream_id, read_token
+def _configured(arguments: argparse.Namespace) -> tuple[File, Mapping[str, Setting]]:
+    """The configuration file, and what holds with it; raises `ConfigError` when the file cannot be used."""
+    from tui import settings
 
-    return JoinOptions(
-        url=arguments.url,
-        room=arguments.room,
-        name=arguments.name,
-        stream_id=arguments.stream_id or random_stream_id(),
-        token=read_token(arguments.token_file) if arguments.token_file else arguments.token,
-        **media,
-    )
-
-
-def _media(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "play_only": arguments.play_only,
-        "audio": not arguments.no_audio,
-        "video": not arguments.no_video,
-        "camera": arguments.camera,
-        "microphone": arguments.mic,
-        "source": arguments.source,
-    }
+    file = settings.checked(settings.read())
+    for problem in file.problems:
+        _warn(str(problem))
+    if getattr(arguments, "token", None):
+        _warn("others on this machine can see a token that is given with --token; --token-file hides it")
+    return file, settings.resolved(arguments, file)
 
 
-def _run_app(arguments: argparse.Namespace, options: JoinOptions, *, ask: bool = False) -> int:
+def _options(settings: Mapping[str, Setting]) -> JoinOptions:
+    from tui.settings import joining
+
+    def exposed(path: str) -> None:
+        _warn(f"others on this machine can read {printable(path)!r}; chmod 600 hides it")
+
+    return joining(settings, exposed)
+
+
+def _warn_of_token(options: JoinOptions) -> None:
+    """Say beforehand what a token says about itself; the server decides all the same."""
+    text, hint = options.credentials.fault(options.room, publishes=not options.play_only)
+    if text:
+        _warn(with_hint(text, hint))
+
+
+def _run_app(
+    settings: Mapping[str, Setting], options: JoinOptions, file: File, log: Logbook, *, ask: bool = False
+) -> int:
     from tui.config import remember, validate
-    from tui.media.cells import Glyphs, Look
-    from tui.terminal import default_log_file, run_app, surface
+    from tui.media.cells import Glyphs
+    from tui.terminal import run_app, surface
 
     if not ask:
         validate(options)
-    shown = surface()
-    log_file = default_log_file()
-    _log_to(log_file)
+        _warn_of_token(options)
+    if options.record_audio:
+        from tui.media.recording import check
+
+        check(options.record_audio)
+    wanted = {name: setting.value for name, setting in settings.items()}
+    ascii_only = bool(wanted.get("ascii"))
+    glyphs = Glyphs.ASCII if ascii_only else Glyphs(wanted["glyphs"]) if "glyphs" in wanted else None
+    shown = surface(glyphs=glyphs)
+    log.hide(options.secrets)
     from tui.app import ConferenceApp
 
     def call(options: JoinOptions, emit: Callable[[CallEvent], None], board: Board) -> Call:
         # On the core's thread, after the first screen: the media libraries take half a second.
         from tui.call import Call
 
+        log.hide(options.secrets)
         return Call(options, emit, board)
 
-    app = ConferenceApp(
-        options,
-        call,
-        Look(Glyphs.ASCII, shown.look.depth) if arguments.ascii else shown.look,
-        ask=ask,
-        ascii_only=shown.ascii_only or arguments.ascii,
-        no_color=shown.no_color,
-        validate=validate,
-        remember=remember,
-    )
-    return run_app(app, log_file=log_file, mouse=not arguments.no_mouse)
+    try:
+        app = ConferenceApp(
+            options,
+            call,
+            shown.look,
+            ask=ask,
+            ascii_only=shown.ascii_only or ascii_only,
+            no_color=shown.no_color,
+            synchronized=wanted.get("synchronized", True),
+            validate=validate,
+            remember=remember,
+            keymap=file.keys,
+        )
+    except ConfigError as error:
+        raise ConfigError(f"{printable(str(file.path), 400)}: {error}", error.hint) from error
+    return run_app(app, log, mouse=wanted.get("mouse", True))
 
 
-def _log_to(path: Path) -> None:
-    """The program's own log: bounded, private, and cleaned of what would harm a terminal that shows it."""
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1)
-        path.chmod(0o600)
-        handler.setFormatter(_Cleaned("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        logging.getLogger().addHandler(handler)
-        logging.getLogger().setLevel(logging.WARNING)
+def _say(lines: Sequence[str]) -> None:
+    print(*lines, sep="\n", flush=True)  # noqa: T201
 
 
-class _Cleaned(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return "\n".join(printable(line, 2000) for line in super().format(record).split("\n"))
+def _warn(text: str) -> None:
+    red = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    print(f"\x1b[31mantconf: {text}\x1b[0m" if red else f"antconf: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _complain(error: AntconfError) -> None:

@@ -1,7 +1,6 @@
 """What a user asked for, where it came from, and what is remembered of it until the next time.
 
-Used by the CLI, the join screen and the call. A value comes from the command line, else from the environment
-(``ANTCONF_URL``, ``ANTCONF_ROOM``, ``ANTCONF_NAME``, ``ANTCONF_TOKEN``), else from the last time, else from here.
+Used by the CLI, the join screen and the call; `tui.settings` knows where each value comes from.
 """
 
 from __future__ import annotations
@@ -11,20 +10,41 @@ import json
 import os
 import secrets
 import stat
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from tui.core.address import check_url
-from tui.core.messages import ID_RULE, is_stream_id
+from tui.core.auth import DEFAULT_PERIOD, Credentials, Totp
+from tui.core.discovery import Endpoint
+from tui.core.events import OnRequest
+from tui.core.ice import is_ice_uri
+from tui.core.wire import ID_RULE, is_stream_id
 from tui.errors import ConfigError, DeviceError, UsageError
 from tui.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
 
 TOKEN_LIMIT = 64 << 10
 """Bytes of a token file that are read."""
 
 _REMEMBERED = ("url", "room", "name")
+
+VARIABLES = {
+    "url": "ANTCONF_URL",
+    "room": "ANTCONF_ROOM",
+    "name": "ANTCONF_NAME",
+    "token": "ANTCONF_TOKEN",
+    "subscriber_id": "ANTCONF_SUBSCRIBER_ID",
+    "totp_secret": "ANTCONF_TOTP_SECRET",
+    "endpoint_token": "ANTCONF_ENDPOINT_TOKEN",
+    "ice_username": "ANTCONF_ICE_USERNAME",
+    "ice_credential": "ANTCONF_ICE_CREDENTIAL",
+}
+"""The options that may come from the environment, by their names on the command line."""
 
 
 def random_stream_id() -> str:
@@ -41,6 +61,23 @@ class JoinOptions:
     name: str = ""
     stream_id: str = field(default_factory=random_stream_id)
     token: str = field(default="", repr=False)
+    """One-time token, JWT or hash."""
+    subscriber_id: str = ""
+    subscriber_code: str = field(default="", repr=False)
+    """A code that somebody else computed; it is good for a minute or so."""
+    totp_secret: str = field(default="", repr=False)
+    """Where a fresh code comes from each time, see `Totp`."""
+    totp_period: int = DEFAULT_PERIOD
+    totp_registered: bool = True
+    is_endpoint: bool = False
+    """The ``url`` is an HTTP endpoint that names the server, as clusters have it."""
+    endpoint_token: str = field(default="", repr=False)
+    ice_servers: tuple[str, ...] = ()
+    """``stun:``, ``turn:`` and ``turns:`` addresses; none means: those that the server names."""
+    ice_username: str = ""
+    ice_credential: str = field(default="", repr=False)
+    on_request: OnRequest = OnRequest.ASK
+    """What becomes of a moderator's request to mute and the like."""
     play_only: bool = False
     """Watch and listen, publish nothing."""
     audio: bool = True
@@ -48,42 +85,114 @@ class JoinOptions:
     video: bool = True
     """Publish a picture."""
     camera: str = ""
-    """Camera device, empty for the default one, ``test`` for a test picture."""
+    """Camera device, empty for the default one, ``screen``, a media file, ``test`` for a test picture or ``none``."""
     microphone: str = ""
-    """Microphone by name or index, empty for the default one."""
+    """Microphone by name or index, empty for the default one, ``test`` for a tone, ``silence`` for none."""
+    speaker: str = ""
+    """Sound output by name or index, empty for the default one, ``none`` for silence."""
     source: str = ""
-    """``test`` or a media file that replaces camera and microphone."""
+    """``test`` or a media file that replaces camera and microphone, or ``screen``, which replaces the camera."""
+    source_once: bool = False
+    """Play that file once, not over and over."""
+    video_size: tuple[int, int] | None = None
+    """Pixels of the own picture at most; ``None``, as for the next two, is what suits the source."""
+    video_fps: int | None = None
+    """Of the own picture, 1 to 30."""
+    video_bitrate: int | None = None
+    """Of the own picture at most, in kbit/s, 50 to 4000."""
+    audio_bitrate: int = 32
+    """Of the own sound, in kbit/s, 6 to 128."""
+    dtx: bool = False
+    """Send nearly nothing while nobody speaks."""
+    echo_cancellation: bool = True
+    """Where the extra for it is installed."""
+    low_latency: bool = False
+    """Smaller buffers: less delay, and gaps on a busy machine."""
+    require_audio: bool = False
+    """Without a sound output, do not join."""
+    record_audio: str = ""
+    """A new WAV or Ogg file for everything that is said."""
+
+    @property
+    def server(self) -> str | Endpoint:
+        """Where to connect. Raises `UsageError`."""
+        return Endpoint(self.url, self.endpoint_token) if self.is_endpoint else check_url(self.url)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may be written nowhere."""
+        return self.token, self.subscriber_code, self.totp_secret, self.endpoint_token, self.ice_credential
+
+    @property
+    def credentials(self) -> Credentials:
+        """What to show there. Raises `ConfigError`."""
+        totp = Totp(self.totp_secret, self.totp_period, self.totp_registered) if self.totp_secret else None
+        return Credentials(self.token, self.subscriber_id, self.subscriber_code, totp)
 
 
 def validate(options: JoinOptions) -> None:
-    """Raises `UsageError` naming the field that cannot be used, `DeviceError` for a source that is not there."""
-    check_url(options.url)
+    """Raises an error that names the field: `UsageError`, `ConfigError` for a secret, `DeviceError` for a source."""
+    _ = options.server, options.credentials
+    if (options.subscriber_code or options.totp_secret) and not options.subscriber_id:
+        raise UsageError("a subscriber's code or secret needs the subscriber's id", "give it with --subscriber-id")
+    for uri in options.ice_servers:
+        if not is_ice_uri(uri):
+            raise UsageError(
+                f"the ICE server {printable(uri, 80)!r} cannot be used", "example: turn:host:3478?transport=udp"
+            )
     for field_name, value in (("room", options.room), ("stream id", options.stream_id)):
         if not is_stream_id(value):
             raise UsageError(f"the {field_name} {printable(value, 60)!r} is not one that the server takes", ID_RULE)
+    if options.room == options.stream_id and not options.play_only:
+        raise UsageError("the stream id and the room are the same", "give the stream another id with --stream-id")
     if len(options.name.encode(errors="replace")) > 256:
         raise UsageError("the name is longer than 256 bytes")
-    if options.source and options.source != "test" and not Path(options.source).is_file():
-        raise DeviceError(f"the source {printable(options.source)!r} is not a file", "name a media file, or 'test'")
+    is_file = options.source != "test" and screen_of(options.source) is None
+    if options.source_once and not (options.source and is_file):
+        raise UsageError("--once is for a media file", "name one with --source")
+    if options.source and is_file and not Path(options.source).is_file():
+        raise DeviceError(
+            f"the source {printable(options.source)!r} is not a file", "name a media file, 'screen' or 'test'"
+        )
+
+
+def screen_of(source: str) -> str | None:
+    """The screen that ``screen`` or ``screen:NAME`` names, empty for the default one; ``None`` for another source."""
+    kind, _, name = source.partition(":")
+    return name if kind == "screen" else None
 
 
 def read_token(path: str) -> str:
     """The token in a file, without the white space around it. Raises `ConfigError`."""
+    text = read_private(path, "token file", TOKEN_LIMIT).strip()
+    if not text:
+        raise ConfigError(f"the token file {printable(path)!r} is empty")
+    return text
+
+
+def read_private(path: str, what: str, limit: int) -> str:
+    """What is in a file of at most ``limit`` characters. Raises `ConfigError` that calls it ``what``."""
     shown = printable(path)
     try:
         with open(path, encoding="utf-8", opener=_open_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ConfigError(f"the token file {shown!r} is not a regular file")
-            text = file.read(TOKEN_LIMIT + 1)
+                raise ConfigError(f"the {what} {shown!r} is not a regular file")
+            text = file.read(limit + 1)
     except OSError as error:
-        raise ConfigError(f"the token file {shown!r} cannot be read: {(error.strerror or '').lower()}") from error
+        raise ConfigError(f"the {what} {shown!r} cannot be read: {(error.strerror or '').lower()}") from error
     except ValueError as error:
-        raise ConfigError(f"the token file {shown!r} is not text") from error
-    if len(text) > TOKEN_LIMIT:
-        raise ConfigError(f"the token file {shown!r} is too large")
-    if not text.strip():
-        raise ConfigError(f"the token file {shown!r} is empty")
-    return text.strip()
+        raise ConfigError(f"the {what} {shown!r} is not text") from error
+    if len(text) > limit:
+        raise ConfigError(f"the {what} {shown!r} is too large")
+    return text
+
+
+def is_exposed(path: str) -> bool:
+    """Whether others on this machine may read that file."""
+    try:
+        return os.stat(path).st_mode & 0o077 != 0
+    except (OSError, ValueError):
+        return False
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -96,33 +205,21 @@ def state_directory() -> Path:
     return Path(platformdirs.user_state_dir("antconf", appauthor=False))
 
 
-def with_environment(options: JoinOptions) -> JoinOptions:
-    """The options with what was left open filled from ``ANTCONF_…`` variables."""
-    return replace(
-        options,
-        url=options.url or os.environ.get("ANTCONF_URL", ""),
-        room=options.room or os.environ.get("ANTCONF_ROOM", ""),
-        name=options.name or os.environ.get("ANTCONF_NAME", ""),
-        token=options.token or os.environ.get("ANTCONF_TOKEN", ""),
-    )
-
-
-def with_remembered(options: JoinOptions) -> JoinOptions:
-    """The options with what is still open filled from the last time."""
-    last = _recall()
-    return replace(
-        options,
-        url=options.url or last.get("url", ""),
-        room=options.room or last.get("room", ""),
-        name=options.name or last.get("name", ""),
-    )
+def remembered() -> dict[str, str]:
+    """What the last time was: url, room and name, as far as they are known."""
+    return {key: value for key, value in kept("last.json", _REMEMBERED).items() if value}
 
 
 def remember(options: JoinOptions) -> None:
     """Keep what the join screen shows next time; no secret is kept, and failing to keep it is no error."""
-    path = state_directory() / "last.json"
+    keep("last.json", {key: getattr(options, key) for key in _REMEMBERED if key != "url" or not options.is_endpoint})
+
+
+def keep(name: str, values: Mapping[str, str]) -> None:
+    """Write a small private file into the state directory, whole or not at all; failing to is no error."""
+    path = state_directory() / name
     fresh = path.with_suffix(f".{os.getpid()}")
-    text = json.dumps({key: getattr(options, key) for key in _REMEMBERED})
+    text = json.dumps(values)
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
@@ -134,12 +231,13 @@ def remember(options: JoinOptions) -> None:
             fresh.unlink(missing_ok=True)
 
 
-def _recall() -> dict[str, str]:
+def kept(name: str, keys: Collection[str]) -> dict[str, str]:
+    """What `keep` wrote under these keys; nothing of a file that is missing or broken."""
     try:
-        with open(state_directory() / "last.json", encoding="utf-8") as file:
-            kept = json.loads(file.read(TOKEN_LIMIT))
+        with open(state_directory() / name, encoding="utf-8") as file:
+            values = json.loads(file.read(TOKEN_LIMIT))
     except (OSError, ValueError, RecursionError):
         return {}
-    if not isinstance(kept, dict):
+    if not isinstance(values, dict):
         return {}
-    return {key: value for key, value in kept.items() if key in _REMEMBERED and isinstance(value, str)}
+    return {key: value for key, value in values.items() if key in keys and isinstance(value, str)}

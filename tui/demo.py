@@ -14,10 +14,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Self
 
+from tui.core.collector import settle
 from tui.errors import UnreachableError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import TracebackType
 
 ROOM = "demo"
@@ -29,20 +29,18 @@ END_TIMEOUT = 4.0
 
 
 class DemoRoom:
-    """``with DemoRoom(log) as room``: starts at once; `url` waits for it."""
+    """``with DemoRoom(log.noise) as room``: starts at once and complains there; `url` waits for it."""
 
-    def __init__(self, log: Path) -> None:
-        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with log.open("a") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tui.demo"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                # A session of its own: signals of the terminal are the parent's to answer.
-                start_new_session=True,
-            )
+    def __init__(self, noise: int) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tui.demo"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=noise,
+            text=True,
+            # A session of its own: signals of the terminal are the parent's to answer.
+            start_new_session=True,
+        )
         self._url = ""
 
     def url(self) -> str:
@@ -83,7 +81,7 @@ async def _host() -> None:
         sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()
         async with Bots(server.url, ROOM):
-            await _end_of_input()
+            await asyncio.gather(settle(), _end_of_input())
 
 
 async def _end_of_input() -> None:

@@ -60,9 +60,16 @@ class ConfigError(AntconfError):
 
 
 class UnreachableError(AntconfError):
-    """The server cannot be reached, or what answers is not a signalling server."""
+    """The server cannot be reached, or what answers is not a signalling server.
+
+    ``retry_after`` is how many seconds it asked to be left alone.
+    """
 
     exit_code = ExitCode.UNREACHABLE
+
+    def __init__(self, message: str, hint: str = "", *, retry_after: float = 0.0) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
 
 
 class WireError(UnreachableError):

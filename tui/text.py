@@ -11,10 +11,30 @@ from collections.abc import Mapping, Sequence
 
 _JOINERS = "\u200c\u200d"
 _MARKS_PER_CHARACTER = 4
-_SECRET_KEYS = frozenset({"token", "subscriberCode", "turnServerCredential", "pnsRegistrationToken"})
+_SECRET_KEYS = frozenset(
+    {
+        "token",
+        "accessToken",
+        "joinToken",
+        "subscriberCode",
+        "credential",
+        "turnServerCredential",
+        "pnsRegistrationToken",
+        "roomCreationPassword",
+    }
+)
 # In JSON text, also inside other JSON text (then its quotes are escaped), and in an SDP.
 _SECRET_PAIR = re.compile(rf'((\\{{0,7}})"(?:{"|".join(sorted(_SECRET_KEYS))})\2"\s*:\s*\2").+?((?<!\\)\2")', re.DOTALL)
+# What Python makes of a mapping.
+_SECRET_ITEM = re.compile(rf"('(?:{'|'.join(sorted(_SECRET_KEYS))})': ')[^']+")
 _ICE_PASSWORD = re.compile(r"(a=ice-pwd:)[^\s\\]+")
+_QUERY_SECRET = re.compile(
+    r"([?&](?:[a-z_]*token|jwt|subscriber_?code|code|credential|password|secret|signature)=)[^&#\s\"'\\]+",
+    re.IGNORECASE,
+)
+_USER_INFO = re.compile(r"(\b[a-z][a-z0-9+.-]{1,15}://)[^/?#\s@\"']+@", re.IGNORECASE)
+_ICE_USER_INFO = re.compile(r"(\b(?:stun|turn)s?:)[^/?#\s@\"']{1,512}@", re.IGNORECASE)
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
 def printable(text: str, limit: int = 200) -> str:
@@ -43,6 +63,13 @@ def printable(text: str, limit: int = 200) -> str:
     return safe[: limit - 1] + "…"
 
 
+def paragraphs(text: str, limit: int = 2000, most: int = 40) -> str:
+    """The same for text of several lines: at most ``limit`` characters in at most ``most`` lines."""
+    lines = text[:limit].replace("\r\n", "\n").split("\n")
+    shown = [printable(line, limit).rstrip() for line in lines[:most]]
+    return "\n".join(shown) + ("…" if len(lines) > most or len(text) > limit else "")
+
+
 def with_hint(text: str, hint: str) -> str:
     """A failure and what to do about it, as one safe line."""
     return printable("; ".join(part for part in (text.rstrip("."), hint) if part), 600)
@@ -60,8 +87,26 @@ def redacted(payload: object) -> object:
     if isinstance(payload, Sequence) and not isinstance(payload, (str, bytes)):
         return [redacted(item) for item in payload]
     if isinstance(payload, str):
-        return _ICE_PASSWORD.sub(r"\1***", _SECRET_PAIR.sub(r"\1***\3", payload))
+        return redacted_text(payload)
     return payload
+
+
+def redacted_text(text: str) -> str:
+    """The same text without tokens and passwords: in URLs, in JSON, in an SDP, and whatever is a JWT."""
+    text = _SECRET_ITEM.sub(r"\1***", _SECRET_PAIR.sub(r"\1***\3", text))
+    for pattern in (_ICE_PASSWORD, _QUERY_SECRET):
+        text = pattern.sub(r"\1***", text)
+    for pattern in (_USER_INFO, _ICE_USER_INFO):
+        text = pattern.sub(r"\1***@", text)
+    return _JWT.sub("***", text)
+
+
+def written(payload: object) -> str:
+    """A payload as JSON text; what JSON does not know is written as Python shows it."""
+    try:
+        return json.dumps(payload, ensure_ascii=False, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return str(payload)
 
 
 def _flat(payload: object) -> str:
