@@ -27,6 +27,17 @@ DEADLINE = 40.0
 _PRIVATE = re.compile(rb"\x1b\[[<>=?][0-9;:$]*[a-zA-Z]")
 
 
+class _Screen(pyte.Screen):
+    """Says where the cursor is when it is asked."""
+
+    def __init__(self, columns: int, rows: int, answer: Callable[[str], None]) -> None:
+        super().__init__(columns, rows)
+        self._answer = answer
+
+    def write_process_input(self, data: str) -> None:
+        self._answer(data)
+
+
 class PseudoTerminal:
     """``with PseudoTerminal([program, …]) as terminal``; ends the program at the end."""
 
@@ -37,8 +48,9 @@ class PseudoTerminal:
         columns: int = 120,
         rows: int = 36,
         environment: Mapping[str, str] | None = None,
+        answers: bool = True,
     ) -> None:
-        self._screen = pyte.Screen(columns, rows)
+        self._screen = _Screen(columns, rows, self._answer if answers else lambda text: None)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
         self.received = b""
@@ -124,6 +136,10 @@ class PseudoTerminal:
         if self._program.signalstatus is not None:
             return -self._program.signalstatus
         return self._program.exitstatus or 0
+
+    def _answer(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._program.send(text)
 
     def _read(self) -> None:
         descriptor = self._program.child_fd

@@ -6,43 +6,40 @@ import json
 import os
 import stat
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tui.config import (
     TOKEN_LIMIT,
+    VARIABLES,
     JoinOptions,
+    is_exposed,
     random_stream_id,
     read_token,
     remember,
+    remembered,
     state_directory,
     validate,
-    with_environment,
-    with_remembered,
 )
-from tui.core.messages import is_stream_id
+from tui.core.auth import Credentials, Totp
+from tui.core.discovery import Endpoint
+from tui.core.wire import is_stream_id
 from tui.errors import ConfigError, DeviceError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 GOOD = JoinOptions(url="ws://localhost:5080/live/websocket", room="room1", name="Alice", stream_id="alice")
-VARIABLES = ("ANTCONF_URL", "ANTCONF_ROOM", "ANTCONF_NAME", "ANTCONF_TOKEN")
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own and none of the program's variables."""
     monkeypatch.setattr("platformdirs.user_state_dir", lambda *_, **__: str(tmp_path / "state" / "antconf"))
-    for variable in VARIABLES:
+    for variable in VARIABLES.values():
         monkeypatch.delenv(variable, raising=False)
     return tmp_path / "state" / "antconf"
-
-
-def with_defaults(options: JoinOptions) -> JoinOptions:
-    """As the command line and the join screen do it one after the other."""
-    return with_remembered(with_environment(options))
 
 
 # -- checking ----------------------------------------------------------------------------------------
@@ -72,6 +69,13 @@ def test_a_bad_id_is_named(field: str, named: str, value: str) -> None:
     assert len(str(caught.value)) < 200
 
 
+def test_the_stream_and_the_room_have_different_ids() -> None:
+    same = replace(GOOD, stream_id=GOOD.room)
+    with pytest.raises(UsageError, match="the same"):
+        validate(same)
+    validate(replace(same, play_only=True))
+
+
 def test_a_bad_url_is_named() -> None:
     with pytest.raises(UsageError, match="URL"):
         validate(replace(GOOD, url="http://localhost"))
@@ -90,13 +94,73 @@ def test_a_source_that_is_no_file_is_named(source: str) -> None:
         validate(replace(GOOD, source=source))
 
 
+@pytest.mark.parametrize("source", ["", "test", "screen"])
+def test_only_a_file_has_an_end(source: str) -> None:
+    with pytest.raises(UsageError, match="--once"):
+        validate(replace(GOOD, source=source, source_once=True))
+
+
+@pytest.mark.parametrize("source", ["screen", "screen::0"])
+def test_a_source_may_be_a_screen(source: str) -> None:
+    validate(replace(GOOD, source=source))
+
+
 def test_a_source_may_be_a_file(tmp_path: Path) -> None:
     (tmp_path / "film.mp4").touch()
     validate(replace(GOOD, source=str(tmp_path / "film.mp4")))
 
 
-def test_no_token_in_the_representation() -> None:
-    assert "hunter2" not in repr(replace(GOOD, token="hunter2"))
+def test_no_secret_in_the_representation() -> None:
+    secrets = ("token", "subscriber_code", "totp_secret", "endpoint_token", "ice_credential")
+    values: dict[str, Any] = dict.fromkeys(secrets, "hunter2")
+    assert "hunter2" not in repr(replace(GOOD, **values))
+
+
+def test_what_is_shown_at_the_door() -> None:
+    assert replace(GOOD, token="t").credentials == Credentials("t")
+    subscriber = replace(GOOD, subscriber_id="sub1", totp_secret="ABCDEFGH", totp_period=30)
+    validate(subscriber)
+    assert subscriber.credentials == Credentials("", "sub1", "", Totp("ABCDEFGH", 30))
+    application = replace(subscriber, totp_secret="any text", totp_registered=False)
+    validate(application)
+    assert application.credentials.totp == Totp("any text", 30, registered=False)
+
+
+def test_a_secret_that_cannot_be_used_is_named_without_being_shown() -> None:
+    with pytest.raises(ConfigError, match="base32") as caught:
+        validate(replace(GOOD, subscriber_id="sub1", totp_secret="canary-0189"))
+    assert "canary" not in str(caught.value)
+    for alone in (replace(GOOD, totp_secret="ABCDEFGH"), replace(GOOD, subscriber_code="123456")):
+        with pytest.raises(UsageError) as missing:
+            validate(alone)
+        assert "--subscriber-id" in missing.value.hint
+
+
+def test_a_cluster_has_an_endpoint_instead() -> None:
+    options = replace(GOOD, url="https://example.org/node", is_endpoint=True, endpoint_token="t")
+    validate(options)
+    assert options.server == Endpoint("https://example.org/node", "t")
+    assert GOOD.server == GOOD.url
+    with pytest.raises(UsageError, match="endpoint URL"):
+        validate(replace(options, url=GOOD.url))
+
+
+@pytest.mark.parametrize("uri", ["", "turn.example.org", "turn:host:0", "stun:host?transport=udp", "turn:\x1b[2J"])
+def test_an_ice_server_that_cannot_be_used_is_named(uri: str) -> None:
+    validate(replace(GOOD, ice_servers=("stun:stun.example.org", "turns:turn.example.org:443?transport=tcp")))
+    with pytest.raises(UsageError, match="ICE server") as caught:
+        validate(replace(GOOD, ice_servers=("stun:stun.example.org", uri)))
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_file_that_others_may_read_is_exposed(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("secret")
+    for mode, exposed in ((0o600, False), (0o400, False), (0o640, True), (0o604, True)):
+        path.chmod(mode)
+        assert is_exposed(str(path)) is exposed
+    assert not is_exposed(str(tmp_path / "missing"))
+    assert not is_exposed("nul\x00byte")
 
 
 # -- the token file ----------------------------------------------------------------------------------
@@ -141,42 +205,6 @@ def test_a_token_file_of_any_size_is_not_read_whole(tmp_path: Path) -> None:
         read_token(str(path))
 
 
-# -- where a value comes from ------------------------------------------------------------------------
-
-
-def test_nothing_is_known_at_first() -> None:
-    options = JoinOptions(stream_id="alice")
-    assert with_defaults(options) == options
-
-
-def test_the_last_time_is_remembered() -> None:
-    remember(GOOD)
-    filled = with_defaults(JoinOptions(stream_id="bob"))
-    assert filled == replace(GOOD, stream_id="bob")
-
-
-@pytest.mark.parametrize(("field", "variable"), [("url", VARIABLES[0]), ("room", VARIABLES[1]), ("name", VARIABLES[2])])
-def test_the_option_wins_over_the_environment_over_the_last_time(
-    monkeypatch: pytest.MonkeyPatch, field: str, variable: str
-) -> None:
-    def filled(**given: str) -> str:
-        return str(getattr(with_defaults(JoinOptions(**given)), field))  # type: ignore[arg-type]
-
-    remember(GOOD)
-    assert filled() == getattr(GOOD, field)
-    monkeypatch.setenv(variable, "from the environment")
-    assert filled() == "from the environment"
-    assert filled(**{field: "given"}) == "given"
-    monkeypatch.setenv(variable, "")
-    assert filled() == getattr(GOOD, field)
-
-
-def test_the_token_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANTCONF_TOKEN", "secret")
-    assert with_defaults(JoinOptions()).token == "secret"
-    assert with_defaults(JoinOptions(token="given")).token == "given"
-
-
 # -- what is kept ------------------------------------------------------------------------------------
 
 
@@ -196,7 +224,7 @@ def test_what_is_kept_is_for_the_user_alone_and_no_secret(home: Path) -> None:
 def test_the_newest_is_kept(home: Path) -> None:
     remember(GOOD)
     remember(replace(GOOD, room="room2"))
-    assert with_defaults(JoinOptions()).room == "room2"
+    assert remembered()["room"] == "room2"
     assert len(list(home.iterdir())) == 1
 
 
@@ -204,7 +232,7 @@ def test_a_home_that_cannot_be_written_is_no_error(home: Path) -> None:
     home.parent.parent.mkdir(exist_ok=True)
     home.parent.write_text("a file where the directory should be")
     remember(GOOD)
-    assert with_defaults(JoinOptions()).room == ""
+    assert remembered() == {}
     assert home.parent.is_file()
 
 
@@ -216,7 +244,7 @@ def test_a_disk_that_is_full_leaves_the_old_file(home: Path, monkeypatch: pytest
 
     monkeypatch.setattr("pathlib.Path.replace", full)
     remember(replace(GOOD, room="room2"))
-    assert with_defaults(JoinOptions()).room == "room1"
+    assert remembered()["room"] == "room1"
     assert [path.name for path in home.iterdir()] == ["last.json"]
 
 
@@ -226,6 +254,4 @@ def test_a_disk_that_is_full_leaves_the_old_file(home: Path, monkeypatch: pytest
 def test_a_broken_memory_is_forgotten(home: Path, content: bytes) -> None:
     home.mkdir(parents=True)
     (home / "last.json").write_bytes(content)
-    filled = with_defaults(JoinOptions(stream_id="alice"))
-    assert filled == JoinOptions(stream_id="alice")
-    assert filled.token == ""
+    assert remembered() == {}

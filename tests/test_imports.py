@@ -46,13 +46,27 @@ def test_the_package_itself_costs_nothing() -> None:
     assert not loaded("tui") & (TERMINAL | MEDIA | {"asyncio", "platformdirs"})
 
 
-@pytest.mark.parametrize("name", ["tui.errors", "tui.text", "tui.core.address", "tui.core.messages", "tui.config"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tui.errors",
+        "tui.text",
+        "tui.core.address",
+        "tui.core.messages",
+        "tui.config",
+        "tui.arguments",
+        "tui.cli",
+        "tui.logbook",
+        "tui.settings",
+    ],
+)
 def test_what_the_command_line_needs_first_is_light(name: str) -> None:
     assert not loaded(name) & (TERMINAL | MEDIA)
 
 
 @pytest.mark.parametrize(
-    "name", ["tui.core.protocol", "tui.core.roster", "tui.core.sdp", "tui.core.events", "tui.server.room"]
+    "name",
+    ["tui.core.protocol", "tui.core.roster", "tui.core.sdp", "tui.core.door", "tui.core.events", "tui.server.room"],
 )
 def test_pure_state_loads_no_media(name: str) -> None:
     assert not loaded(name) & (TERMINAL | MEDIA)

@@ -24,9 +24,19 @@ def test_readme_shows_pictures_that_exist() -> None:
         assert (PROJECT / picture).is_file(), picture
 
 
+SIGNS = {
+    "question_mark": "?",
+    "colon": ":",
+    "plus": "+",
+    "minus": "-",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+}
+
+
 def test_readme_names_every_key_of_the_room() -> None:
     for binding in (*APP, *ROOM):
-        names = [{"question_mark": "?", "colon": ":"}.get(key, key) for key in binding.key.split(",")]
+        names = [SIGNS.get(key, key) for key in binding.key.split(",")]
         assert any(f"`{name}`" in README for name in names), binding.id
 
 

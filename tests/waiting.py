@@ -8,11 +8,21 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 T = TypeVar("T")
 
 DEADLINE = 10.0
+
+
+class Clock:
+    """A time that passes when it is told to: set ``now``, in seconds."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
 
 
 async def until(predicate: Callable[[], T], timeout: float = DEADLINE, what: str = "") -> T:
@@ -22,6 +32,18 @@ async def until(predicate: Callable[[], T], timeout: float = DEADLINE, what: str
         if time.monotonic() > ends:
             raise AssertionError(f"not within {timeout} s: {what or predicate}")
         await asyncio.sleep(0.02)
+    return value
+
+
+async def until_found(
+    look: Callable[[], Awaitable[T]], timeout: float = DEADLINE, what: Callable[[], object] | str = ""
+) -> T:
+    """As `until`, for what has to be asked for; ``what`` may be asked for at the end."""
+    ends = time.monotonic() + timeout
+    while not (value := await look()):
+        if time.monotonic() > ends:
+            raise AssertionError(f"not within {timeout} s: {what() if callable(what) else what or look}")
+        await asyncio.sleep(0.05)
     return value
 
 

@@ -3,144 +3,65 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from contextlib import AsyncExitStack, asynccontextmanager
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from aiortc.mediastreams import MediaStreamError
-from av import AudioFrame, VideoFrame
 
-from tests.core.peers import BLUE, GREEN, RED, Colour, frequency, is_colour, mono
+from tests.hearing import Ear, pitch
+from tests.interop.person import LOOKS, Person, people
 from tests.waiting import named_tasks, own_threads, until
 from tui.core import link
-from tui.core.conference import Conference
 from tui.core.events import (
+    Announced,
+    Callback,
     CallState,
-    CallStateChanged,
-    Event,
+    ChatMessage,
     LocalMediaChanged,
-    Participant,
+    ModeratorRequest,
+    Notice,
+    Reaction,
     RosterChanged,
-    TrackAdded,
-    TrackRemoved,
+    Wish,
 )
 from tui.errors import ExitCode
-from tui.media.generated import TestTone, VoiceAudio
-from tui.media.pictures import SolidColour
-from tui.server.room import Labels
+from tui.media.generated import VoiceAudio
+from tui.server.options import Options
 from tui.server.signaling import RoomServer
+from tui.server.slots import Labels
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tui.core.peer import RemoteTrack
-
 BLACK = (0, 0, 0)
-LOOKS: dict[str, tuple[Colour, float]] = {"alice": (RED, 440.0), "bob": (BLUE, 660.0), "carol": (GREEN, 880.0)}
 
 
-class Person:
-    """A conference of which everything is noted; sees and hears by content."""
-
-    def __init__(self, url: str, stream_id: str, **options: Any) -> None:
-        colour, pitch = LOOKS.get(stream_id, (RED, 440.0))
-        media = {} if options.get("play_only") else {"audio": TestTone(pitch), "video": SolidColour(colour)}
-        self._media = media | options
-        self.stream_id = stream_id
-        self.events: list[Event] = []
-        self.tracks: dict[str, RemoteTrack] = {}
-        self.conference = Conference(url, "room1", stream_id, self._note, name=stream_id.title(), **self._media)
-
-    def _note(self, event: Event) -> None:
-        self.events.append(event)
-        match event:
-            case TrackAdded(track):
-                self.tracks[track.key] = track
-            case TrackRemoved(track):
-                del self.tracks[track.key]
-
-    async def join(self) -> None:
-        await self.conference.join()
-        assert self.conference.state is CallState.JOINED, self.states[-1]
-
-    async def aclose(self) -> None:
-        await self.conference.aclose()
-        for track in (self._media.get("audio"), self._media.get("video")):
-            if track is not None:
-                track.stop()
-
-    def drop_socket(self) -> None:
-        """As if the network cut the connection to the server."""
-        adaptor: Any = self.conference._adaptor
-        adaptor._link._socket._connection.transport.abort()
-
-    @property
-    def states(self) -> list[CallStateChanged]:
-        return [event for event in self.events if isinstance(event, CallStateChanged)]
-
-    def others(self) -> dict[str, Participant]:
-        return {one.stream_id: one for one in self.conference.participants if not one.is_self}
-
-    def about(self, other: Person) -> Participant | None:
-        return self.others().get(other.stream_id)
-
-    def track_of(self, other: Person, kind: str) -> RemoteTrack | None:
-        participant = self.about(other)
-        key = participant and (participant.video if kind == "video" else participant.audio)
-        return self.tracks.get(key) if key else None
-
-    async def sees(self, other: Person, colour: Colour | None = None) -> None:
-        """That person's picture arrives, and is of that colour or the person's own."""
-        wanted = colour or LOOKS[other.stream_id][0]
-
-        async def look(track: RemoteTrack) -> bool:
-            frame = await track.track.recv()
-            assert isinstance(frame, VideoFrame)
-            return is_colour(frame, wanted)
-
-        await self._find(other, "video", look)
-
-    async def hears(self, other: Person, pitch: float | None = None) -> None:
-        """That person's sound arrives, and is of that pitch or the person's own; 0 is silence."""
-        wanted = LOOKS[other.stream_id][1] if pitch is None else pitch
-
-        async def listen(track: RemoteTrack) -> bool:
-            return abs(await frequency(track.track) - wanted) < 8
-
-        await self._find(other, "audio", listen)
-
-    async def _find(self, other: Person, kind: str, matches: Any) -> None:
-        ends = time.monotonic() + 10
-        while time.monotonic() < ends:
-            track = await until(
-                lambda: self.track_of(other, kind), what=f"{kind} of {other.stream_id}: {self.others()}"
-            )
-            assert track is not None
-            try:
-                async with asyncio.timeout(3):
-                    if await matches(track):
-                        return
-            except (TimeoutError, MediaStreamError):
-                continue
-        raise AssertionError(f"{self.stream_id} does not find the {kind} of {other.stream_id}")
-
-    async def meets(self, other: Person) -> None:
-        """Sees, hears and knows the name."""
-        await asyncio.gather(self.sees(other), self.hears(other))
-        await until(lambda: (about := self.about(other)) and about.name == other.stream_id.title())
+def chat(person: Person) -> list[ChatMessage]:
+    """Every message that this person was told of."""
+    return [event for event in person.events if isinstance(event, ChatMessage)]
 
 
-@asynccontextmanager
-async def people(server: RoomServer, *stream_ids: str, **options: Any) -> AsyncIterator[list[Person]]:
-    """These people, all in the room."""
-    async with AsyncExitStack() as stack:
-        found = [Person(server.url, stream_id, **options) for stream_id in stream_ids]
-        for person in found:
-            stack.push_async_callback(person.aclose)
-        await asyncio.gather(*(person.join() for person in found))
-        yield found
+def said(person: Person) -> list[tuple[str, str]]:
+    """Who said what, as far as this person knows."""
+    return [(message.sender, message.text) for message in chat(person) if not message.unsent]
+
+
+def seen(person: Person) -> set[str]:
+    """Whose pictures this person is sent."""
+    return {stream_id for stream_id, about in person.others().items() if about.video is not None}
+
+
+async def can_speak(person: Person) -> None:
+    """Every data channel of this person is open."""
+    sessions = {"room1"} if person.conference.participants[0].play_only else {"room1", person.stream_id}
+
+    def opened() -> set[object]:
+        return {
+            event.obj for event in person.events if isinstance(event, Callback) and event.info == "data_channel_opened"
+        }
+
+    await until(lambda: opened() == sessions, what=f"channels of {person.stream_id}")
 
 
 @pytest.fixture
@@ -153,7 +74,7 @@ async def server() -> AsyncIterator[RoomServer]:
 @pytest.mark.parametrize("id_mapping", [True, False])
 async def test_two_people_meet_whatever_the_server_calls_its_tracks(labels: Labels, id_mapping: bool) -> None:
     async with (
-        RoomServer(labels=labels, id_mapping=id_mapping) as server,
+        RoomServer(options=Options(labels=labels, id_mapping=id_mapping)) as server,
         people(server, "alice", "bob") as (alice, bob),
     ):
         await asyncio.gather(alice.meets(bob), bob.meets(alice))
@@ -188,13 +109,15 @@ async def test_a_third_comes_and_goes_and_the_two_go_on(server: RoomServer) -> N
         sound = alice.track_of(bob, "audio")
         assert sound is not None
         silences: list[float] = []
+        ear = Ear(sound)
 
         async def listen() -> None:
             """Notes every moment in which bob is not heard by alice."""
+            await ear.hear(0.5)
             while True:
-                pitch = await frequency(sound.track, 10)
-                if abs(pitch - LOOKS["bob"][1]) > 20:
-                    silences.append(pitch)
+                heard = pitch(await ear.hear(0.2))
+                if abs(heard - LOOKS["bob"][1]) > 20:
+                    silences.append(heard)
 
         listening = asyncio.create_task(listen())
         async with people(server, "carol") as (carol,):
@@ -217,10 +140,9 @@ async def test_who_is_muted_sends_zeros_and_is_shown_so(server: RoomServer) -> N
         await bob.hears(alice, 0.0)
         sound = bob.track_of(alice, "audio")
         assert sound is not None
-        for _ in range(10):
-            frame = await sound.track.recv()
-            assert isinstance(frame, AudioFrame)
-            assert int(np.abs(mono(frame)).max()) <= 1
+        ear = Ear(sound)
+        await ear.hear(0.2)
+        assert np.abs(await ear.hear(0.2)).max() < 2 / 32768
         assert sound.audio_level == 127
         await bob.sees(alice)
 
@@ -260,16 +182,121 @@ async def test_the_talking_mark_follows_the_voice(server: RoomServer) -> None:
             await until(lambda: alice.conference.participants[0].talking is speaks)  # noqa: B023
 
 
-async def test_a_viewer_sees_everybody_and_is_no_participant(server: RoomServer) -> None:
+async def test_a_viewer_sees_everybody_and_is_listed_as_such(server: RoomServer) -> None:
     async with (
         people(server, "alice", "bob") as (alice, bob),
         people(server, "viewer", play_only=True) as (viewer,),
     ):
         await asyncio.gather(viewer.meets(alice), viewer.meets(bob), alice.meets(bob))
         assert set(viewer.others()) == {"alice", "bob"}
-        assert set(alice.others()) == {"bob"}
         assert len(viewer.tracks) == 4
         assert LocalMediaChanged(None, None) in viewer.events
+        about = await until(lambda: alice.about(viewer))
+        assert about is not None
+        assert (about.name, about.play_only, about.video, about.audio) == ("Viewer", True, None, None)
+        assert len(alice.tracks) == 2
+        await viewer.conference.leave()
+        await until(lambda: set(alice.others()) == {"bob"})
+
+
+async def test_chat_travels_in_all_directions(server: RoomServer) -> None:
+    """Over the own stream's channel and over the room's, each message once, the own one not again."""
+    async with (
+        people(server, "alice", "bob") as (alice, bob),
+        people(server, "viewer", play_only=True) as (viewer,),
+    ):
+        everybody = (alice, bob, viewer)
+        await asyncio.gather(*(can_speak(one) for one in everybody))
+        for one in everybody:
+            assert one.conference.say(f"I am {one.stream_id} ✓")
+            assert one.conference.say("same words")
+        for one in everybody:
+            await until(lambda one=one: len(said(one)) == 6)  # type: ignore[misc]
+            assert sorted(said(one)) == sorted(
+                (other.stream_id, text) for other in everybody for text in (f"I am {other.stream_id} ✓", "same words")
+            )
+            assert [message.own for message in chat(one)] == [message.sender == one.stream_id for message in chat(one)]
+        await until(lambda: alice.about(viewer))
+
+
+async def test_a_word_said_too_early_arrives_later(server: RoomServer) -> None:
+    async with people(server, "bob") as (bob,):
+        await can_speak(bob)
+        alice = Person(server.url, "alice")
+        joining = asyncio.create_task(alice.join())
+        await until(lambda: alice.conference.state is CallState.CONNECTING)
+        assert alice.conference.say("am I early?")
+        assert chat(alice)[0].unsent
+        await joining
+        await until(lambda: said(bob) == [("alice", "am I early?")])
+        assert [(message.number == chat(alice)[0].number, message.unsent) for message in chat(alice)] == [
+            (True, True),
+            (True, False),
+        ]
+        await alice.aclose()
+
+
+async def test_reactions_hands_and_requests_travel(server: RoomServer) -> None:
+    async with (
+        people(server, "alice", "bob") as (alice, bob),
+        people(server, "viewer", play_only=True) as (viewer,),
+    ):
+        await asyncio.gather(*(can_speak(one) for one in (alice, bob, viewer)))
+        await until(lambda: alice.about(bob) and bob.about(alice) and alice.about(viewer))
+        assert alice.conference.react("party_popper")
+        assert viewer.conference.raise_hand()
+        await until(lambda: Reaction("alice", "Alice", "party_popper") in bob.events)
+        await until(lambda: Announced(Notice.HAND_RAISED, "viewer", "Viewer") in alice.events)
+        assert alice.conference.answer_hand("viewer", True)
+        await until(lambda: Announced(Notice.MAY_SPEAK, "viewer", "viewer") in viewer.events)
+        assert bob.conference.ask(Wish.MICROPHONE_OFF, "alice")
+        request = await until(lambda: next((one for one in alice.events if isinstance(one, ModeratorRequest)), None))
+        assert request is not None
+        assert request.sender == "bob"
+        await bob.hears(alice)
+        await alice.conference.answer_request(request, True)
+        await until(lambda: (about := bob.about(alice)) and not about.microphone)
+        await bob.hears(alice, 0.0)
+
+
+async def test_a_flood_of_small_messages_leaves_the_sound_alone(server: RoomServer) -> None:
+    """Hostile inputs, DC-2: counted and told in a line, and nobody is cut off."""
+    async with people(server, "alice", "bob", "carol") as (alice, bob, carol):
+        await asyncio.gather(alice.meets(bob), alice.meets(carol), can_speak(bob), can_speak(carol))
+        adaptor: Any = bob.conference._adaptor
+        for number in range(10_000):
+            event = {"eventType": "CHAT_MESSAGE", "streamId": "bob", "message": str(number)}
+            adaptor.send_data("bob", json.dumps(event))
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+        await alice.hears(carol)
+        assert carol.conference.say("still here")
+        await until(lambda: ("carol", "still here") in said(alice), 30)
+        assert sum(sender == "bob" for sender, _ in said(alice)) < 1000
+        assert alice.conference.state is CallState.JOINED
+        await alice.meets(bob)
+
+
+async def test_everything_is_wished_again_after_a_break() -> None:
+    """With one slot for three others: the limit and the pin outlive the connection."""
+    async with (
+        RoomServer() as server,
+        people(server, "alice", "bob", "carol") as (alice, bob, carol),
+        people(server, "dave") as (dave,),
+    ):
+        await asyncio.gather(alice.meets(bob), alice.meets(carol), dave.meets(alice))
+        await alice.conference.set_max_video_tracks(1)
+        await until(lambda: len(seen(alice)) == 1)
+        for pinned in (carol, bob):
+            await alice.conference.pin(pinned.stream_id)
+            await until(lambda pinned=pinned: seen(alice) == {pinned.stream_id})  # type: ignore[misc]
+            await alice.sees(pinned)
+        assert alice.others()["bob"].pinned
+        alice.drop_socket()
+        await until(lambda: alice.states[-1].state is CallState.RECONNECTING)
+        await until(lambda: alice.states[-1].state is CallState.JOINED)
+        await until(lambda: seen(alice) == {"bob"})
+        await alice.sees(bob)
 
 
 async def test_a_viewer_of_an_empty_room_waits_there(server: RoomServer) -> None:
@@ -352,6 +379,7 @@ async def test_leaving_at_every_moment_of_joining(server: RoomServer, moment: st
     """However far it had come: out at once, gone for the others, nothing left behind."""
     async with people(server, "bob") as (bob,):
         await until(lambda: any(getattr(event, "info", "") == "play_started" for event in bob.events))
+        await until(lambda: not {"playing", "changes"} & set(named_tasks()))
         tasks, threads = named_tasks(), own_threads()
         alice = Person(server.url, "alice")
         joining = asyncio.create_task(alice.conference.join())

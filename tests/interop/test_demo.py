@@ -41,8 +41,8 @@ def alive(pid: int) -> bool:
 
 
 def pictures(terminal: PseudoTerminal) -> set[tuple[str, str]]:
-    """The colours of all half blocks on the screen."""
-    return {(fg, bg) for row in terminal.cells for glyph, fg, bg in row if glyph == "▀"}
+    """The colours of all block elements on the screen."""
+    return {(fg, bg) for row in terminal.cells for glyph, fg, bg in row if "▀" <= glyph <= "▟"}
 
 
 def all_there(terminal: PseudoTerminal) -> bool:
@@ -55,7 +55,7 @@ def test_demo_from_start_to_quit(demo: PseudoTerminal) -> None:
     before = demo.cells
     demo.until(lambda: sum(now != then for now, then in zip(demo.cells, before, strict=True)) > 5, "pictures that move")
     demo.shows("● talking")
-    demo.shows("newTrackAvailable")
+    demo.until(lambda: any(name in demo.text for name in ("subtrack", "data_received")), "callbacks in the log")
 
     demo.press("j")
     demo.shows("not in a room")
