@@ -11,24 +11,27 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.ui.room import NOWHERE, TRUECOLOR, conference
-from tests.ui.scripted import AT, Script
+from tests.ui.room import NOWHERE, conference
+from tests.ui.scripted import AT, Script, joined
+from tests.ui.test_snapshots import talk as conversation
+from tests.ui.test_statistics import measured
 from tests.waiting import until
 from tui.app import ConferenceApp
 from tui.call import Call
 from tui.config import JoinOptions
 from tui.core.events import CallState
 from tui.demo import ROOM, DemoRoom
+from tui.media.cells import Depth, Glyphs, Look
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FOLDER = Path(__file__).parent
+LOOK = Look(Glyphs.BLOCK, Depth.TRUECOLOR)
 
 
 async def picture(
@@ -56,9 +59,9 @@ def _convert(converter: str, drawn: Path) -> None:
 
 async def demo() -> None:
     """The room of ``antconf demo``, with its real participants."""
-    with tempfile.TemporaryDirectory() as folder, DemoRoom(Path(folder) / "log") as room:
+    with DemoRoom(subprocess.DEVNULL) as room:
         options = JoinOptions(room.url(), ROOM, "Kim", "stream4711", camera="test")
-        app = ConferenceApp(options, Call, TRUECOLOR, clock=lambda: AT)
+        app = ConferenceApp(options, Call, LOOK, clock=lambda: AT)
         async with app.run_test(size=(120, 36)) as pilot:
             await until(lambda: len(app.view.people) == 5 and any(person.talking for person in app.view.people[1:]))
             await pilot.pause(3)
@@ -72,6 +75,14 @@ async def main() -> None:
     await picture("join", conference(options=NOWHERE), (80, 24), state=CallState.IDLE)
     await demo()
     await picture("room-80x24", conference(Script(still=True)), (80, 24))
+    talk = Script([*joined(), *conversation()], still=True, statistics=measured())
+    await picture("chat", conference(talk), (120, 36), ["c"])
+    await picture("statistics", conference(talk), (120, 36), ["g"])
+    await picture("event", conference(talk), (120, 36), ["l", "home", *["down"] * 3, "enter"])
+    await picture("narrow", conference(talk), (60, 20))
+    light = conference(talk)
+    light.theme = "textual-light"
+    await picture("light", light, (100, 30))
     await picture("help", conference(Script(still=True)), (100, 40), ["question_mark"])
 
 
