@@ -170,9 +170,9 @@ class ConferenceApp(App[None], inherit_bindings=False):
         await self._bridge.aclose()
 
     def post_display_hook(self) -> None:
-        """Textual has drawn, or would have: while the terminal does not read it throws away what it made."""
-        if self.driver is not None and self.driver.held:
-            self.driver.lost = True
+        """Textual has drawn, or would have."""
+        if self.driver is not None:
+            self.driver.drawn()
 
     def bell(self) -> None:
         """Textual rings it while it handles an exception that ends the app: the only public sign of one."""
