@@ -14,6 +14,7 @@ from tests.ui.scripted import ROOM, Script
 from tests.waiting import until
 from tui.core.events import Participant, RosterChanged
 from tui.media.cells import Depth, Glyphs, Look
+from tui.widgets.video_grid import VideoGrid
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -120,6 +121,18 @@ async def test_pages(stage: Stage) -> None:
         await stage.move()
         await stage.right()
         stage.emulator.press("n")
+
+
+async def test_scrolled_tiles(stage: Stage) -> None:
+    grid = stage.app.room.query_one(VideoGrid)
+    grid.styles.grid_rows = "14"
+    grid.styles.overflow_y = "scroll"
+    await until(lambda: grid.max_scroll_y > 4, what="tiles that do not fit")
+    for y in (3, grid.max_scroll_y, 0):
+        grid.scroll_to(y=y, animate=False)
+        await until(lambda y=y: grid.scroll_offset.y == y)
+        await stage.move()
+        await stage.right()
 
 
 async def test_pictures_off_and_on(stage: Stage) -> None:
