@@ -130,7 +130,7 @@ async def test_scrolled_tiles(stage: Stage) -> None:
     await until(lambda: grid.max_scroll_y > 4, what="tiles that do not fit")
     for y in (3, grid.max_scroll_y, 0):
         grid.scroll_to(y=y, animate=False)
-        await until(lambda y=y: grid.scroll_offset.y == y)
+        await until(lambda y=y: grid.scroll_offset.y == y)  # type: ignore[misc]
         await stage.move()
         await stage.right()
 

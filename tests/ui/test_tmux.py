@@ -77,7 +77,7 @@ def moves(terminal: PseudoTerminal) -> None:
 def shows_the_pane(terminal: PseudoTerminal, tmux: Tmux) -> None:
     """Wait until the words on the screen are those that tmux holds: nothing was written past it."""
 
-    def words(text: str) -> list[str]:
+    def words(text: list[str]) -> list[list[str]]:
         return ["".join(" " if character in PICTURE else character for character in line).split() for line in text]
 
     def same() -> bool:
