@@ -627,6 +627,8 @@ class Transmission:
     jitter: float
     round_trip_time: float
     target_bitrate: int
+    size: tuple[int, int]
+    """Of the newest picture; zeros where the encoder does not tell."""
 
 
 _CLOCK_RATES = {"audio": 48_000, "video": 90_000}
@@ -644,4 +646,5 @@ def transmission(sender: RTCRtpSender) -> Transmission:
         jitter=report.jitter / _CLOCK_RATES[sender.kind] if report else 0.0,
         round_trip_time=max(0.0, report.roundTripTime or 0.0) if report else 0.0,
         target_bitrate=getattr(encoder, "target_bitrate", 0),
+        size=getattr(encoder, "size", (0, 0)),
     )

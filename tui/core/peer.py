@@ -465,6 +465,8 @@ def _inbound(track: RemoteTrack, receiver: RTCRtpReceiver) -> Inbound:
 
 def _outbound(track: LentTrack, sender: RTCRtpSender) -> Outbound:
     counted = transmission(sender)
+    # Smaller than the source's while the machine is short of time.
+    width, height = counted.size if any(counted.size) else track.size
     return Outbound(
         kind=track.kind,
         level=track.audio_level,
@@ -474,7 +476,7 @@ def _outbound(track: LentTrack, sender: RTCRtpSender) -> Outbound:
         jitter=counted.jitter,
         round_trip_time=counted.round_trip_time,
         frames=track.frames,
-        width=track.size[0],
-        height=track.size[1],
+        width=width,
+        height=height,
         target_bitrate=counted.target_bitrate,
     )
