@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tui.core.events import Participant
-from tui.updates import people
+from tui.crowd import Crowd
 
 
 def names(*given: str) -> list[str]:
-    return [person.name for person in people(Participant(f"stream{n}", name) for n, name in enumerate(given))]
+    crowd = Crowd()
+    crowd.follow(Participant(f"stream{n}", name) for n, name in enumerate(given))
+    return [person.name for person in crowd.draw()]
 
 
 @pytest.mark.parametrize("name", ["", "   ", "\n\t"])
