@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tui.updates import Person
 
 _SECONDS: Final = 1.0
-_LABEL: Final = 11
-_TEXT: Final = 44
+_LABEL: Final = 12
+_TEXT: Final = 42
 """What is beside the label on the smallest screen."""
 _ID: Final = 256
 
@@ -143,7 +143,7 @@ def _received(track: TrackFigures) -> list[str]:
     if track.kind == "sound":
         lines.append(f"buffer {track.buffer_ms:.0f} ms, {track.concealed_ms / 1000:.1f} s made up so far")
     else:
-        lines.append(f"frozen {track.freezes} times, {track.dropped} frames dropped so far")
+        lines.append(f"freezes: {track.freezes}, dropped frames: {track.dropped} so far")
     return lines
 
 

@@ -153,7 +153,10 @@ class RoomScreen(Screen[None]):
     @on(VideoGrid.Paged)
     def _show_page(self, message: VideoGrid.Paged) -> None:
         many = message.pages > 1
-        self._people_pane.border_subtitle = f"pictures {message.page + 1} of {message.pages}" if many else ""
+        subtitle = f"pictures {message.page + 1} of {message.pages}" if many else ""
+        # Setting it draws the pane again, also when it says the same.
+        if subtitle != (self._people_pane.border_subtitle or ""):
+            self._people_pane.border_subtitle = subtitle
 
     def action_pictures(self) -> None:
         """Hide or show all pictures."""

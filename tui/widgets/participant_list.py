@@ -281,9 +281,9 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
         visible = self.scrollable_content_region.height
         offset = self.scroll_offset.y
         if top < offset:
-            self.scroll_to(y=top, animate=False, immediate=True)
+            self.scroll_to(y=top, animate=False, force=True, immediate=True)
         elif bottom > offset + visible:
-            self.scroll_to(y=bottom - visible, animate=False, immediate=True)
+            self.scroll_to(y=bottom - visible, animate=False, force=True, immediate=True)
 
     # Drawing.
 

@@ -64,7 +64,9 @@ class PeoplePane(Vertical, can_focus=False):
             self._filter.close()
         parts = [f"{len(people.shown)} of {len(people.people)}"] if people.words else []
         if people.hands:
-            parts.append(f"{people.hands} hand{'s' if people.hands > 1 else ''} up")
+            hands = "hand" if people.hands == 1 else "hands"
+            # The narrowest title has no room for more beside a filter.
+            parts.append(f"{people.hands} {hands}" if parts else f"{people.hands} {hands} up")
         title = ": ".join(part for part in ("People", ", ".join(parts)) if part)
         if title != self.border_title:
             self.border_title = title
