@@ -26,7 +26,7 @@ class Room:
         self._tracks: dict[str, TrackStats] = {}
 
     def track(self, mid: str, kind: str = "audio", **more: Any) -> TrackStats:
-        """The next sample of it, after two seconds; ``lost`` and ``frozen`` are since the last one."""
+        """The next sample of it, after two seconds; ``lost``, ``frozen`` and ``concealed`` are since the last one."""
         template = replace(stats().inbound_rtp_list[0], kind=kind, current_time=0, packets_received=0)
         before = self._tracks.get(mid, replace(template, mid=mid, track_identifier=f"track{mid}"))
         now = replace(
@@ -34,6 +34,7 @@ class Room:
             packets_received=before.packets_received + more.get("packets", PACKETS),
             packets_lost=before.packets_lost + more.get("lost", 0),
             total_freezes_duration=before.total_freezes_duration + more.get("frozen", 0.0),
+            concealed=before.concealed + more.get("concealed", 0.0),
             jitter=more.get("jitter", 0.0),
             current_time=before.current_time + 2000,
         )
@@ -56,6 +57,8 @@ class Room:
         ("video", {"jitter": 5.0}, Health.GOOD, ""),
         ("video", {"frozen": 0.4}, Health.FAIR, "the picture freezes"),
         ("video", {"frozen": 9.0}, Health.POOR, "the picture freezes"),
+        ("audio", {"concealed": 0.4}, Health.FAIR, "the sound breaks off"),
+        ("audio", {"concealed": -0.4}, Health.GOOD, ""),
         ("audio", {"packets": 3, "lost": 3}, Health.GOOD, ""),
     ],
 )

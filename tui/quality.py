@@ -1,4 +1,4 @@
-"""How well each person is received, in a word that does not flicker: by losses, irregular sound and frozen pictures.
+"""How well each person is received, in a word that does not flicker: by losses, irregular sound, what is missing.
 
 Fed by the call with the tracks of each sample; the screen is told what has changed. Sans I/O.
 """
@@ -20,8 +20,8 @@ WORSE_AFTER: Final = 2
 BETTER_AFTER: Final = 3
 """So many samples in a row say so before it is told; also until somebody of whom nothing comes is not known."""
 
-_FROZEN: Final = 0.1, 0.3
-"""Parts of the time from which on it is only fair, and poor."""
+_MISSING: Final = 0.1, 0.3
+"""Parts of the time, frozen or made up, from which on it is only fair, and poor."""
 _FEWEST: Final = 10
 """Packets of a sample below which a loss says nothing."""
 
@@ -100,12 +100,14 @@ def _judged(before: TrackStats, now: TrackStats) -> Verdict | None:
         return None
     expected = received + max(0, lost)
     frozen = max(0.0, now.total_freezes_duration - before.total_freezes_duration) / seconds
+    made_up = max(0.0, now.concealed - before.concealed) / seconds
     what = "the sound" if now.kind == "audio" else "the picture"
     verdicts = (
         (degree(max(0, lost) / expected if expected >= _FEWEST else 0.0, LOSS), f"parts of {what} are lost"),
         # A picture comes in bursts, whose spread says nothing.
         (degree(now.jitter if now.kind == "audio" else 0.0, JITTER), "the sound comes irregularly"),
-        (degree(frozen, _FROZEN), "the picture freezes"),
+        (degree(frozen, _MISSING), "the picture freezes"),
+        (degree(made_up, _MISSING), "the sound breaks off"),
     )
     worst, reason = max(verdicts, key=_rank)
     return worst, "" if worst is Health.GOOD else reason

@@ -32,6 +32,7 @@ class Marks:
     recording: str
     screen: str
     pinned: str
+    silenced: str
     good: str
     fair: str
     poor: str
@@ -87,6 +88,7 @@ UNICODE: Final = Marks(
     recording="◉",
     screen="▣",
     pinned="◆",
+    silenced="⊘",
     good="▇",
     fair="▄",
     poor="▂",
@@ -109,6 +111,7 @@ ASCII: Final = Marks(
     recording="@",
     screen="#",
     pinned="+",
+    silenced="X",
     good="=",
     fair="-",
     poor="!",

@@ -363,7 +363,7 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
         states = (
             (person.hand, marks.hand, "hand raised", "people--hand"),
             (person.recording, marks.recording, "recording", "people--recording"),
-            (person.silenced, marks.failed, "muted for you", "people--marks"),
+            (person.silenced, marks.silenced, "muted for you", "people--marks"),
             (person.talking and person.microphone, marks.on, "talking", "people--talking"),
             (not (person.microphone or person.silenced), marks.failed, "muted", "people--marks"),
             (person.key == self.pinned, marks.pinned, "pinned", "people--marks"),
