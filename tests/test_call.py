@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import av
 import pytest
@@ -17,11 +18,13 @@ from tui.config import JoinOptions
 from tui.core.events import Callback, Participant, RosterChanged, TrackAdded, TrackRemoved
 from tui.core.peer import RemoteTrack
 from tui.core.sdp import TrackLine
+from tui.core.stats import Figures, Inbound, Meter, PeerStats
 from tui.media.board import LOCAL, Board
 from tui.media.cells import Depth, Glyphs, Look, Size
 from tui.media.generated import Silence
 from tui.media.sources import CameraVideo, open_sources
-from tui.session import PictureChanged
+from tui.session import PictureChanged, QualityChanged
+from tui.statistics import Health
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +86,41 @@ async def test_whoever_is_muted_stays_so_when_their_track_comes_back_under_the_s
     voice = call._desk.mixer.voice(remote.key)
     assert voice is not None
     assert (voice.gain, voice.muted) == (0.5, True)
+    await call.aclose()
+
+
+class Measured(Conference):
+    """One whose room is received worse from sample to sample on one track, of which it does not say whose it is."""
+
+    turn = 0
+
+    def owner_of(self, track: RemoteTrack) -> None:
+        return None
+
+    async def stats(self, own: bool = False) -> PeerStats | None:
+        if own:
+            return None
+        self.turn += 1
+        clock = iter((0.0, 2.0))
+        meter = Meter("room1", lambda: next(clock))
+        track = Inbound("ARDAMSaaudioTrack0", "1", "audio", packets=self.turn * 50, packets_lost=self.turn * 50)
+        stats = meter.sample(Figures(inbound=(track,)))
+        times = [replace(one, current_time=self.turn * 2000) for one in stats.inbound_rtp_list]
+        return replace(stats, inbound_rtp_list=tuple(times))
+
+
+async def test_how_well_somebody_is_received_is_told_once_it_lasts_and_stays_with_them() -> None:
+    told: list[CallEvent] = []
+    call = Call(JoinOptions(), told.append, Board(Look(Glyphs.HALF, Depth.TRUECOLOR)))
+    remote = RemoteTrack(TrackLine("1", "audio", "audioTrack0"), Silence())
+    call._on_event(TrackAdded(remote))
+    call._on_event(RosterChanged((Participant("bob", "Bob", audio=remote.key),)))
+    conference: Any = Measured()
+    for _ in range(4):
+        await call._measure(conference)
+    qualities = [event.people for event in told if isinstance(event, QualityChanged)]
+    assert qualities == [{"bob": (Health.POOR, "parts of the sound are lost")}]
+    assert call.statistics().samples[-1].tracks[0].key == remote.key
     await call.aclose()
 
 

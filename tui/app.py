@@ -35,6 +35,7 @@ from tui.screens.event import EventScreen
 from tui.screens.help import HelpScreen
 from tui.screens.join import JoinScreen
 from tui.screens.leave import Choice, LeaveScreen
+from tui.screens.person import PersonScreen
 from tui.screens.reaction import ReactionScreen
 from tui.screens.request import RequestScreen
 from tui.screens.room import RoomScreen
@@ -268,6 +269,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
                 return True if view.state is CallState.JOINED and self._options.play_only else None
             case "admit":
                 return True if self._selected is not None and self._selected.hand else None
+            case "details":
+                return True if self._room.selected is not None else None
             case "person_volume" | "silence_person":
                 return True if self._selected is not None else None
         return True
@@ -403,6 +406,13 @@ class ConferenceApp(App[None], inherit_bindings=False):
         """How the call does."""
         if self.screen is self._room:
             self.push_screen(StatisticsScreen(self._bridge.statistics, self._marks))
+
+    def action_details(self) -> None:
+        """All that is known of the selected person."""
+        person = self._room.selected
+        if self.screen is self._room and person is not None:
+            find = partial(self._room.find, person.key)
+            self.push_screen(PersonScreen(person, find, self._bridge.statistics, lambda: self._room.pinned))
 
     def action_export(self) -> None:
         """Write what the log shows to a file."""

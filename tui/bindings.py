@@ -86,6 +86,9 @@ ROOM: Final = (
     _key("room.statistics", "g", "app.statistics", "Statistics", "How connections and tracks do, and did of late."),
     _key("room.settings", "s", "app.settings", "Settings", "Change server, room or name, then join."),
     _key("room.people", "p", "app.focus('people')", "People", "Go to the list of people."),
+    _key("room.pin", "P", "pin", "Pin", "Pin the selected person, or take the pin away."),
+    _key("room.details", "i", "app.details", "Details", "All that is known of the selected person, and their tracks."),
+    _key("room.next_hand", "Y", "next_hand", "Next hand", "Select the next person with a raised hand."),
     _key("room.log", "l", "app.focus('log')", "Log", "Go to the log."),
     _key("room.pictures", "h", "pictures", "Pictures", "Hide or show all pictures."),
     _key("room.page", "n", "page", "Next page", "Show the next page of pictures."),
@@ -103,6 +106,10 @@ PEOPLE: Final = (
     _key("people.first", "home", "cursor(-1000000)", "First", "Select the first person."),
     _key("people.last", "end", "cursor(1000000)", "Last", "Select the last person."),
     _key("people.alone", "enter", "alone", "Alone", "Show only the selected person, or everybody."),
+    _key("people.page_up", "pageup", "page(-1)", "Page up", "Select the person a page above."),
+    _key("people.page_down", "pagedown", "page(1)", "Page down", "Select the person a page below."),
+    _key("people.filter", "slash", "filter", "Filter", "Only people with some text in the name or id."),
+    _key("people.clear", "escape", "clear", "Everybody", "Everybody again."),
 )
 
 LOG: Final = (
@@ -121,9 +128,9 @@ LOG: Final = (
     _key("log.export", "e", "app.export", "Export", "Write what is shown to a new file of JSON lines."),
 )
 
-LOG_FILTER: Final = (
-    _key("filter.keep", "down", "keep", "Lines", "Back to the lines that were found."),
-    _key("filter.clear", "escape", "clear", "Clear", "All lines again.", first=True),
+FILTER: Final = (
+    _key("filter.keep", "down", "keep", "Found", "Back to the people or lines that were found; so does enter."),
+    _key("filter.clear", "escape", "clear", "Clear", "All of them again.", first=True),
 )
 
 EVENT: Final = (
@@ -153,6 +160,8 @@ CHAT_INPUT: Final = (
         shown=True,
     ),
 )
+
+PERSON: Final = (_key("person.close", "escape,q,i", "dismiss", "Close", "Back to the room."),)
 
 STATISTICS: Final = (_key("statistics.close", "escape,q,g", "dismiss", "Close", "Back to the room."),)
 
@@ -196,12 +205,13 @@ GROUPS: Final[dict[str, tuple[Binding, ...]]] = {
     "Room": ROOM,
     "List of people": PEOPLE,
     "Log": LOG,
-    "Filter of the log": LOG_FILTER,
+    "Filter": FILTER,
     "Event": EVENT,
     "Chat": CHAT_HISTORY,
     "Chat field": CHAT_INPUT,
     "Reactions": REACTIONS,
     "Statistics": STATISTICS,
+    "Details of a person": PERSON,
     "Join form": JOIN,
     "Devices": DEVICES,
     "List of devices": DEVICE_LIST,

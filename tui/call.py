@@ -19,7 +19,8 @@ from tui.media.attention import Attention
 from tui.media.board import LOCAL
 from tui.media.reception import Reception
 from tui.media.sources import CameraVideo, Sources, default_camera, open_picture, open_sources
-from tui.session import HealthChanged, MutedSpeech, PictureChanged
+from tui.quality import Qualities
+from tui.session import HealthChanged, MutedSpeech, PictureChanged, QualityChanged
 from tui.statistics import Statistics
 from tui.text import with_hint
 
@@ -59,11 +60,14 @@ class Call:
         self._held: asyncio.TimerHandle | None = None
         self._round_trip = 0.0
         self._statistics = Statistics()
+        self._qualities = Qualities()
         self._tracks: dict[str, RemoteTrack] = {}
         """By mid."""
         self._names: dict[str, str] = {}
         """By stream id."""
         self._owners: dict[str, str] = {}
+        self._carried: dict[str, str] = {}
+        """Stream ids by the key of each track."""
 
     async def join(self) -> None:
         """`Session`; raises `DeviceError` or `FileError` for what was named and cannot be opened."""
@@ -263,9 +267,16 @@ class Call:
 
     def _follow_slots(self, participants: Sequence[Participant]) -> None:
         """Nobody's last picture is shown under the name of whoever gets the slot next."""
-        owners = {
-            key: person.stream_id for person in participants for key in (person.video, person.presentation) if key
-        }
+        owners: dict[str, str] = {}
+        self._carried = {}
+        for person in participants:
+            if person.video:
+                owners[person.video] = person.stream_id
+            if person.presentation:
+                owners[person.presentation] = person.stream_id
+            if person.audio:
+                self._carried[person.audio] = person.stream_id
+        self._carried |= owners
         for key, owner in self._owners.items():
             if key != LOCAL and owners.get(key) != owner:
                 self._board.forget(key)
@@ -300,14 +311,21 @@ class Call:
         sent, received = await conference.stats(own=True), await conference.stats()
         if received is not None:
             self._round_trip = received.current_round_trip_time
-        if self._statistics.take(time.time(), sent, received, self._who):
+        if self._statistics.take(time.time(), sent, received, self._who, self._key):
             self._emit(HealthChanged(self._statistics.health, self._statistics.reason))
+        tracks = received.inbound_rtp_list if received is not None else ()
+        if self._qualities.take((self._carried.get(self._key(track), ""), track) for track in tracks):
+            self._emit(QualityChanged(self._qualities.people))
 
     def _who(self, track: TrackStats) -> str:
         """The name of whoever is on the track now."""
         remote = self._tracks.get(track.mid)
         owner = self._conference.owner_of(remote) if remote is not None and self._conference is not None else None
         return self._names.get(owner, owner) if owner is not None else track.track_identifier
+
+    def _key(self, track: TrackStats) -> str:
+        remote = self._tracks.get(track.mid)
+        return "" if remote is None else remote.key
 
     def _note(self, text: str) -> None:
         self._emit(Callback("device", text, Direction.LOCAL, time.time()))

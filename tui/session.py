@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from tui.core.events import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tui.config import JoinOptions
     from tui.core.events import ModeratorRequest
     from tui.media.board import Board
-    from tui.statistics import Statistics
+    from tui.statistics import Health, Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,14 @@ class HealthChanged:
     reason: str
 
 
-CallEvent: TypeAlias = Event | SoundChanged | MutedSpeech | PictureChanged | HealthChanged
+@dataclass(frozen=True, slots=True)
+class QualityChanged:
+    """How well each person is received, by stream id: in one word, and why it is not good. Others are not known."""
+
+    people: Mapping[str, tuple[Health, str]]
+
+
+CallEvent: TypeAlias = Event | SoundChanged | MutedSpeech | PictureChanged | HealthChanged | QualityChanged
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from tui.core.events import (
     Reaction,
     RosterChanged,
 )
+from tui.crowd import Crowd
 from tui.text import with_hint
-from tui.updates import aside, chat_line, people, question
+from tui.updates import aside, chat_line, question
 
 if TYPE_CHECKING:
     from tui.core.events import Event
@@ -38,6 +39,7 @@ class Transcript:
     """What is worth a line, in order."""
 
     def __init__(self) -> None:
+        self._crowd = Crowd()
         self._known: dict[str, Person] = {}
         self._joined = False
         self._own: LocalMediaChanged | None = None
@@ -59,7 +61,8 @@ class Transcript:
                 self._joined = True
                 return [line, self._everybody]
             case RosterChanged(participants):
-                before, self._known = self._known, {person.key: person for person in people(participants)}
+                self._crowd.follow(participants)
+                before, self._known = self._known, {person.key: person for person in self._crowd.draw()}
                 # Until one has joined, who comes and goes is whom the server is just naming.
                 return self._compared(before) if self._joined else []
             case LocalMediaChanged():

@@ -8,25 +8,25 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from tui.core.events import CallState, Direction, Notice, Reaction, Wish
 from tui.errors import ExitCode
+from tui.statistics import Health
 from tui.text import compact, paragraphs, printable, redacted, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tui.core.events import Announced, Callback, ChatMessage, ModeratorRequest, Participant
+    from tui.core.events import Announced, Callback, ChatMessage, ModeratorRequest
 
 _NAME_LIMIT = 40
-_ID_LIMIT = 40
+ID_LIMIT = 40
 _INFO_LIMIT = 60
 WHOLE_LIMIT = 16 << 10
 """Characters of a payload that the log keeps."""
 _NO_NAME = "(no name)"
-_RESERVED = frozenset({"you", "(you)"})
-"""Names that would pass for oneself."""
+_NAMES = 10_000
+"""Of which it is remembered how they look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,14 @@ class Person:
     """How loud the user wants to hear this person."""
     silenced: bool = False
     """Not heard at all: the user's own choice, unlike ``microphone``."""
+    role: str = ""
+    play_only: bool = False
+    stale: bool = False
+    """The server has not heard of them for a while."""
+    quality: Health = Health.UNKNOWN
+    """How well they are received."""
+    quality_reason: str = ""
+    """Why it is not good."""
 
     @property
     def screen(self) -> Person | None:
@@ -71,6 +79,7 @@ class Person:
             audio=None,
             presentation=None,
             owner=self.key,
+            quality=Health.UNKNOWN,
         )
 
 
@@ -179,7 +188,7 @@ def log_line(callback: Callback) -> LogLine:
         printable(callback.info, _INFO_LIMIT),
         compact(safe),
         callback.error,
-        printable(stream, _ID_LIMIT) if isinstance(stream, str) else "",
+        printable(stream, ID_LIMIT) if isinstance(stream, str) else "",
         len(whole),
         whole[:WHOLE_LIMIT],
     )
@@ -187,17 +196,17 @@ def log_line(callback: Callback) -> LogLine:
 
 def chat_line(message: ChatMessage) -> ChatLine:
     """A message as it is drawn."""
-    name = printable(message.name, _NAME_LIMIT).strip() or _NO_NAME
+    name = called(message.name)
     text = paragraphs(message.text)
     return ChatLine(message.number, message.at, name, text, message.own, message.verified, message.unsent)
 
 
 def aside(event: Reaction | Announced, number: int, at: float) -> ChatLine | None:
     """What somebody shows or asks for without words, as an entry of the chat; ``None`` for what is drawn elsewhere."""
-    name = printable(event.name, _NAME_LIMIT).strip() or _NO_NAME
+    name = called(event.name)
     if isinstance(event, Reaction):
         shown = REACTIONS.get(event.reaction, "")
-        words = printable(event.reaction, _ID_LIMIT).replace("_", " ")
+        words = printable(event.reaction, ID_LIMIT).replace("_", " ")
         text = f"{name} reacts: {words} {shown}".rstrip()
     elif event.notice in _NOTICES:
         text = _NOTICES[event.notice].format(name=name)
@@ -232,35 +241,6 @@ _NOTICES: Final = {
 }
 
 
-def people(roster: Iterable[Participant]) -> tuple[Person, ...]:
-    """The roster as it is drawn: names cut, empty ones named, look-alikes told apart by their ids."""
-    seen: set[str] = set()
-    drawn: list[Person] = []
-    for participant in roster:
-        stream_id = printable(participant.stream_id, _ID_LIMIT)
-        name = printable(participant.name, _NAME_LIMIT).strip() or _NO_NAME
-        look = _skeleton(name)
-        if not participant.is_self and (look in seen or look in _RESERVED):
-            name = f"{name} #{stream_id[-6:]}"
-        seen.add(look)
-        drawn.append(
-            Person(
-                key=participant.stream_id,
-                stream_id=stream_id,
-                name=name,
-                is_self=participant.is_self,
-                microphone=participant.microphone,
-                camera=participant.camera,
-                talking=participant.talking,
-                video=participant.video,
-                audio=participant.audio,
-                presentation=participant.presentation,
-                recording=participant.recording,
-            )
-        )
-    return tuple(drawn)
-
-
 _WISHES = {
     Wish.MICROPHONE_OFF: "mute your microphone",
     Wish.MICROPHONE_ON: "turn your microphone on",
@@ -270,11 +250,18 @@ _WISHES = {
 
 def question(request: ModeratorRequest) -> Question:
     """A moderator's request as it is asked."""
-    name = printable(request.name, _NAME_LIMIT).strip() or _NO_NAME
+    name = called(request.name)
     return Question(request.number, f"{name} asks you to {_WISHES[request.wish]}.")
 
 
-def _skeleton(name: str) -> str:
+@lru_cache(_NAMES)
+def called(name: str) -> str:
+    """A name as it is drawn."""
+    return printable(name, _NAME_LIMIT).strip() or _NO_NAME
+
+
+@lru_cache(_NAMES)
+def skeleton(name: str) -> str:
     """What two names share when they look alike: width, case, spaces and joiners do not tell them apart."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     return "".join(

@@ -471,3 +471,17 @@ def test_who_is_muted_does_not_talk(roster: Roster) -> None:
     assert not people(roster, {"carol"})["bob"].talking
     roster.hear_event("bob", "MIC_MUTED")
     assert not people(roster, {"bob"})["bob"].talking
+
+
+def test_whoever_has_not_changed_is_told_as_the_same_object(roster: Roster) -> None:
+    for stream_id in ("bob", "carol", "dave"):
+        roster.describe(broadcast(stream_id, stream_id.title()))
+    before = people(roster)
+    roster.hear_event("bob", "MIC_MUTED")
+    roster.add_track(track("carol"))
+    after = people(roster)
+    assert [stream_id for stream_id in after if after[stream_id] is not before[stream_id]] == ["bob", "carol"]
+    assert not after["bob"].microphone
+    assert after["carol"].video is not None
+    assert people(roster, {"dave"})["dave"].talking
+    assert people(roster)["dave"] == before["dave"]

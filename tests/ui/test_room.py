@@ -77,7 +77,7 @@ async def test_whoever_records_is_marked(size: tuple[int, int]) -> None:
         script.sessions[0].say(RosterChanged((ROOM[0], replace(ROOM[1], recording=True))))
         await until(lambda: app.view.people[1:] and app.view.people[1].recording)
         await pilot.pause()
-        assert drawn(app).count("●recording") == 1
+        assert drawn(app).count("◉recording") == 1
 
 
 async def test_one_person_can_be_shown_alone() -> None:

@@ -16,7 +16,8 @@ from textual.widgets import Input
 
 from tests.media.plugged import plugged
 from tests.ui.room import NOWHERE, PLAIN, conference
-from tests.ui.scripted import AT, ROOM, Script, joined
+from tests.ui.scripted import AT, ROOM, SELF, Script, joined
+from tests.ui.test_people import listening
 from tests.ui.test_statistics import measured
 from tests.waiting import DEADLINE, until
 from tui import app as app_module
@@ -35,7 +36,8 @@ from tui.core.events import (
 from tui.media import echo
 from tui.media.devices import Camera
 from tui.screens.request import RequestScreen
-from tui.session import HealthChanged, SoundChanged, SoundReport
+from tui.session import HealthChanged, QualityChanged, SoundChanged, SoundReport
+from tui.statistics import Health
 from tui.widgets.device_list import DeviceList
 
 if TYPE_CHECKING:
@@ -341,3 +343,67 @@ def test_statistics(snap_compare: Compare, size: tuple[int, int]) -> None:
     """Connections, the last minutes, and every track."""
     app = conference(Script(still=True, statistics=measured()))
     assert snap_compare(app, terminal_size=size, run_before=when(CallState.JOINED, "g"))
+
+
+def everything() -> list[CallEvent]:
+    """A room in which each state of a person is to be seen."""
+    people = (
+        SELF,
+        Participant("streambob", "Bob", talking=True, presentation="videoTrack3", audio="audioTrack0", role="host"),
+        Participant("streamcarol", "Carol", microphone=False, camera=False, video="videoTrack1"),
+        Participant("streamdave", "Dave", recording=True, audio="audioTrack2"),
+        Participant("streamerin", "Erin", recording=True, talking=True, presentation="videoTrack4", camera=False),
+    )
+    told = {
+        "streambob": (Health.GOOD, ""),
+        "streamcarol": (Health.POOR, "parts of the picture are lost"),
+        "streamdave": (Health.FAIR, "the sound comes irregularly"),
+    }
+    hands = [Announced(Notice.HAND_RAISED, key, "") for key in ("streamcarol", "streamerin")]
+    return [*joined(people), QualityChanged(told), *hands]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+def test_people_with_every_mark(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """Talking, muted, camera off, screen, hand, recording, pinned, volume, muted for oneself, quality."""
+    app = conference(Script(everything(), still=True))
+    keys = ("down", "P", "left", "down", "down", "x", "up")
+    assert snap_compare(app, terminal_size=size, run_before=when(CallState.JOINED, *keys))
+
+
+def test_people_without_pictures(snap_compare: Compare) -> None:
+    """The same where each has one line."""
+    app = conference(Script(everything(), still=True))
+    keys = ("h", "down", "P", "left", "down", "down", "x", "up")
+    assert snap_compare(app, terminal_size=(100, 24), run_before=when(CallState.JOINED, *keys))
+
+
+def test_people_no_color_ascii(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same without colours and without UTF-8, and a filter."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = conference(Script(everything(), still=True), look=PLAIN, ascii_only=True, no_color=True)
+    keys = ("down", "P", "left", "down", "down", "x", "up", "slash", "o")
+    assert snap_compare(app, run_before=when(CallState.JOINED, *keys))
+
+
+def test_people_found(snap_compare: Compare) -> None:
+    """A filter that is being typed in a large room."""
+    people = [SELF, *(Participant(f"stream{number:04}", f"Person {number}") for number in range(1, 2000))]
+    app = conference(Script(joined(people)))
+    assert snap_compare(app, run_before=when(CallState.JOINED, "slash", *"n 199"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 16)])
+def test_person(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """Everything about Carol, who is seen and does not sound well."""
+    app = conference(Script(everything(), still=True, statistics=listening()))
+    keys = ("down", "down", "P", "i")
+    assert snap_compare(app, terminal_size=size, run_before=when(CallState.JOINED, *keys))
+
+
+def test_person_no_color_ascii(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent of oneself, without colours and without UTF-8."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    script = Script(everything(), still=True, statistics=listening())
+    app = conference(script, look=PLAIN, ascii_only=True, no_color=True)
+    assert snap_compare(app, run_before=when(CallState.JOINED, "i"))

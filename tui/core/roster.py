@@ -10,14 +10,14 @@ import re
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tui.core.events import Participant
 from tui.core.records import stale
 from tui.core.wire import is_stream_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from tui.core.peer import RemoteTrack
     from tui.core.records import Assignment, Broadcast
@@ -35,7 +35,9 @@ UNKNOWN_AFTER = 2.0
 
 _SLOT = re.compile(r"(video|audio)Track\d+\Z")
 _PRESENTATION = "_presentation"
-_KINDS = ("video", "audio")
+_State: TypeAlias = tuple[str, bool, bool, bool, bool, str | None, str | None, str | None, str, bool, bool, bool, bool]
+"""What a `Participant` is beside its id, in the same order."""
+_NOTHING: dict[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -58,6 +60,26 @@ class _Person:
     """Met in the chat alone."""
 
 
+def _state(person: _Person, carried: Mapping[str, Mapping[str, str]], pinned: set[str], talks: bool) -> _State:
+    screen = person.stream_id + _PRESENTATION
+    own = carried.get(person.stream_id, _NOTHING)
+    return (
+        person.name or person.stream_id,
+        False,
+        person.microphone,
+        person.camera,
+        talks and person.microphone,
+        own.get("video"),
+        own.get("audio"),
+        carried.get(screen, _NOTHING).get("video"),
+        person.role,
+        person.play_only and not own,
+        person.stream_id in pinned or screen in pinned,
+        person.recording,
+        person.stale,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
     """A track and since when there is one."""
@@ -78,6 +100,7 @@ class Roster:
         self._slots: dict[str, dict[str, Assignment]] = {"video": {}, "audio": {}}
         self._assigned_at: dict[str, float] = {}
         self._departed: deque[str] = deque(maxlen=PARTICIPANT_LIMIT)
+        self._told: dict[str, tuple[_State, Participant]] = {}
 
     # sources
 
@@ -244,35 +267,26 @@ class Roster:
         return best[0].label if best else None
 
     def participants(self, talking: Collection[str]) -> tuple[Participant, ...]:
-        """Everybody but oneself; ``talking`` are the stream ids of who talks."""
-        carried: dict[tuple[str, str], str] = {}
+        """Everybody but oneself; ``talking`` are the stream ids of who talks.
+
+        Whoever has not changed since the last time is the same object: a room of thousands is asked several times a
+        second, and who compares is done at once.
+        """
+        carried: dict[str, dict[str, str]] = {}
         for line in self._lines.values():
             owner = self._owner(line.track)
             if owner is not None:
-                carried[owner, line.track.kind] = line.track.key
+                carried.setdefault(owner, {})[line.track.kind] = line.track.key
         pinned = {slot.stream_id for slot in self._slots["video"].values() if slot.reserved}
-        return (
-            *(
-                Participant(
-                    stream_id=person.stream_id,
-                    name=person.name or person.stream_id,
-                    microphone=person.microphone,
-                    camera=person.camera,
-                    talking=person.microphone and person.stream_id in talking,
-                    video=carried.get((person.stream_id, "video")),
-                    audio=carried.get((person.stream_id, "audio")),
-                    presentation=carried.get((person.stream_id + _PRESENTATION, "video")),
-                    role=person.role,
-                    play_only=person.play_only and not {(person.stream_id, kind) for kind in _KINDS} & carried.keys(),
-                    recording=person.recording,
-                    pinned=person.stream_id in pinned or person.stream_id + _PRESENTATION in pinned,
-                    stale=person.stale,
+        before, self._told = self._told, {}
+        for stream_id, person in self._people.items():
+            if not self._is_folded(stream_id):
+                state = _state(person, carried, pinned, stream_id in talking)
+                known = before.get(stream_id)
+                self._told[stream_id] = (
+                    known if known is not None and known[0] == state else (state, Participant(stream_id, *state))
                 )
-                for person in self._people.values()
-                if not self._is_folded(person.stream_id)
-            ),
-            *self._unknown(),
-        )
+        return (*(participant for _, participant in self._told.values()), *self._unknown())
 
     def _unknown(self) -> Iterable[Participant]:
         """Pictures that play although nobody says whose they are."""

@@ -21,6 +21,7 @@ from tui.updates import CallView
 from tui.widgets.chat import ChatPane
 from tui.widgets.log_pane import LogPane
 from tui.widgets.participant_list import ParticipantList
+from tui.widgets.people_pane import PeoplePane
 from tui.widgets.room_panel import RoomPanel
 from tui.widgets.video_grid import VideoGrid
 
@@ -51,12 +52,15 @@ class RoomScreen(Screen[None]):
     pictures: reactive[bool] = reactive(True, toggle_class="-pictures")
     held: var[bool] = var(False, init=False)
     """One speaks for as long as a key is held."""
+    pinned: var[str | None] = var(None, init=False)
+    """Key of the person who is pinned."""
 
     def __init__(self, board: Board, marks: Marks, clock: Callable[[], float]) -> None:
         super().__init__()
         self._board = board
         self._panel = RoomPanel(marks, clock)
-        self._people = ParticipantList(marks, id="people")
+        self._people_pane = PeoplePane(marks)
+        self._people = self._people_pane.people
         self._grid = VideoGrid(board, marks)
         self._welcome = Static(id="welcome", markup=False)
         self._log = LogPane(marks)
@@ -66,7 +70,7 @@ class RoomScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield self._panel
         with Horizontal(id="upper"):
-            yield self._people
+            yield self._people_pane
             yield self._grid
             yield self._welcome
         with Horizontal(id="lower"):
@@ -75,7 +79,7 @@ class RoomScreen(Screen[None]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self._people.border_title = "People"
+        self._people.data_bind(RoomScreen.pinned)
         self._meter = self.set_interval(1 / _LEVELS_PER_SECOND, self._show_level, pause=True)
         self._draw()
 
@@ -100,7 +104,11 @@ class RoomScreen(Screen[None]):
     @property
     def selected(self) -> Person | None:
         """Who is selected in the list."""
-        return next((person for person in self.view.people if person.key == self._people.selected), None)
+        return self._people.person
+
+    def find(self, key: str) -> Person | None:
+        """This person as they are now."""
+        return next((person for person in self.view.people if person.key == key), None)
 
     def watch_view(self) -> None:
         if self.is_mounted:
@@ -129,10 +137,26 @@ class RoomScreen(Screen[None]):
     def _show_alone(self, message: ParticipantList.Alone) -> None:
         self._grid.alone = None if self._grid.alone == message.key else message.key
 
+    @on(ParticipantList.Pinned)
+    def _pin(self, message: ParticipantList.Pinned) -> None:
+        self.pinned = message.key
+
+    def action_pin(self) -> None:
+        """Pin the selected person, or take the pin away."""
+        self._people.pin()
+
+    def action_next_hand(self) -> None:
+        """Select the next person with a raised hand."""
+        if not self._people.select_next_hand():
+            self.notify("No hand is raised.", markup=False)
+
     @on(VideoGrid.Paged)
     def _show_page(self, message: VideoGrid.Paged) -> None:
         many = message.pages > 1
-        self._people.border_subtitle = f"pictures {message.page + 1} of {message.pages}" if many else ""
+        subtitle = f"pictures {message.page + 1} of {message.pages}" if many else ""
+        # Setting it draws the pane again, also when it says the same.
+        if subtitle != (self._people_pane.border_subtitle or ""):
+            self._people_pane.border_subtitle = subtitle
 
     def action_pictures(self) -> None:
         """Hide or show all pictures."""

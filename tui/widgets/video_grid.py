@@ -17,6 +17,8 @@ from tui.widgets.tiling import best_tiling
 from tui.widgets.video_tile import VideoTile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tui.media.board import Board
     from tui.updates import Person
     from tui.widgets.marks import Marks
@@ -54,7 +56,7 @@ class VideoGrid(Container, can_focus=False):
         self._arrange()
 
     def watch_people(self, old: tuple[Person, ...], new: tuple[Person, ...]) -> None:
-        if self.alone not in {person.key for person in new}:
+        if self.alone is not None and all(person.key != self.alone for person in new):
             self.set_reactive(VideoGrid.alone, None)
         self._arrange()
 
@@ -72,12 +74,15 @@ class VideoGrid(Container, can_focus=False):
         return [tile for tile in self._pool if tile.person is not None]
 
     def _arrange(self) -> None:
-        people = [person for person in self.people if self.alone in (None, person.key)]
-        # A shared screen has a tile of its own, beside whoever shares it.
-        shown = [tile for person in people for tile in (person.screen, person) if tile is not None]
+        shown: Sequence[Person] = self.people
+        if self.alone is not None:
+            shown = [person for person in shown if person.key == self.alone]
+        if any(person.presentation is not None for person in shown):
+            # A shared screen has a tile of its own, beside whoever shares it.
+            shown = [tile for person in shown for tile in (person.screen, person) if tile is not None]
         width, height = self.size
         if not (width and height):
-            shown = []
+            shown = ()
         tiling = best_tiling(len(shown), width, height)
         pages = max(1, -(-len(shown) // tiling.places))
         self._page %= pages
