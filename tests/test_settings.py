@@ -231,7 +231,7 @@ def test_show_names_each_value_and_its_origin_and_no_secret(
     rows = {line.split()[0]: line.split() for line in told.splitlines()}
     assert rows["name"][1:] == ["Alice", "ANTCONF_NAME"]
     assert rows["room"][1:] == ["daily", "[profiles.work]"]
-    assert rows["url"][1] == URL + "?token=***"
+    assert rows["url"][1] == URL
     assert rows["speaker"][1:] == ["Headset", "last", "time"]
     assert rows["mic"][1:] == ["3", "[defaults]"]
     assert rows["mouse"][1:] == ["false", "[screen]"]
