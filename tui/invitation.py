@@ -1,7 +1,7 @@
 """What somebody was sent to join by, taken apart: a server's URL, a conference page's address, a line to type.
 
-Used by the join screen for what is pasted and by the settings for every URL. Pure, and cheap to import. A page's address
-means what Ant Media's conference application makes of it: ``https://HOST:PORT/APP/ROOM`` is the room ROOM at
+Used by the join screen for what is pasted and by the settings for every URL. Pure, and cheap to import. A page's
+address means what Ant Media's conference application makes of it: ``https://HOST:PORT/APP/ROOM`` is the room ROOM at
 ``wss://HOST:PORT/APP/websocket``, and its parameters say the rest. What comes out is taken apart, not checked:
 `tui.config.validate` has the rules.
 """
@@ -45,6 +45,7 @@ _OWN_PORTS: Final = (5080, 5443)
 """Of Ant Media Server itself, where nothing but applications is at the root."""
 _PLACEHOLDER: Final = "ROOM"
 _ADDRESS: Final = re.compile(r"\b(?:wss?|https?)://[^\s<>\"'`]+", re.IGNORECASE)
+_AFTER: Final = ".,;:!?)]}\N{RIGHT SINGLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}»"
 _LINE: Final = re.compile(r"\bantconf\s+(?:join|events)\s+(.+)")
 _WORDS: Final = {
     "room": "room {}",
@@ -78,12 +79,10 @@ class Invitation:
         return {name: value for name in _WORDS if (value := getattr(self, name))}
 
     def __str__(self) -> str:
-        """In one line, without secrets."""
+        """What was understood, in one line without secrets."""
         said = [_WORDS[name].format(printable(str(value), 60)) for name, value in self.said.items()]
-        text = ", ".join([f"server {printable(redacted_text(self.url), 120)}", *said])
-        for option in self.left_out:
-            text += f", {option} left out"
-        return text if self.room else f"{text}; the room is missing"
+        left_out = [f"{option} left out" for option in self.left_out]
+        return ", ".join([f"server {printable(redacted_text(self.url), 120)}", *said, *left_out])
 
 
 def is_one(text: str) -> bool:
@@ -136,14 +135,18 @@ def from_address(address: str) -> Invitation:
     kept = [pair for pair in said if pair[0] not in _KNOWN]
     # What is only encoded in another way is left as it was.
     query = parts.query if len(kept) == len(said) and not is_page else urlencode(kept)
-    room = values.pop("room") or room
+    room = values["room"] or room
     if is_page and path == "/websocket" and not room:
         raise UsageError(f"{printable(parts.netloc, 80)} is an address without an application and a room", _EXAMPLE)
     invitation = Invitation(
         urlunsplit((parts.scheme, parts.netloc, path, query, "")),
-        room=room,
-        play_only=values.pop("play_only").lower() == "true",
-        **values,
+        room,
+        values["name"],
+        values["stream_id"],
+        values["token"],
+        values["subscriber_id"],
+        values["subscriber_code"],
+        values["play_only"].lower() == "true",
     )
     for option, value in invitation.said.items():
         if isinstance(value, str) and not value.isprintable():
@@ -182,7 +185,7 @@ def _candidates(text: str) -> Iterator[list[str]]:
             continue
         for address in _ADDRESS.findall(line):
             # In a sentence, what ends it is no part of the address.
-            yield [address if line.strip() == address else address.rstrip(".,;:!?)]}»”’")]
+            yield [address if line.strip() == address else address.rstrip(_AFTER)]
 
 
 def _from_words(words: Sequence[str]) -> Invitation:
