@@ -138,19 +138,25 @@ def from_address(address: str) -> Invitation:
     room = values["room"] or room
     if is_page and path == "/websocket" and not room:
         raise UsageError(f"{printable(parts.netloc, 80)} is an address without an application and a room", _EXAMPLE)
-    invitation = Invitation(
-        urlunsplit((parts.scheme, parts.netloc, path, query, "")),
-        room,
-        values["name"],
-        values["stream_id"],
-        values["token"],
-        values["subscriber_id"],
-        values["subscriber_code"],
-        values["play_only"].lower() == "true",
+    return _seen(
+        Invitation(
+            urlunsplit((parts.scheme, parts.netloc, path, query, "")),
+            room,
+            values["name"],
+            values["stream_id"],
+            values["token"],
+            values["subscriber_id"],
+            values["subscriber_code"],
+            values["play_only"].lower() == "true",
+        )
     )
+
+
+def _seen(invitation: Invitation) -> Invitation:
+    """The same, when everything in it can be seen."""
     for option, value in invitation.said.items():
         if isinstance(value, str) and not value.isprintable():
-            raise UsageError(f"the {option.replace('_', ' ')} in the address has characters that cannot be seen")
+            raise UsageError(f"the {option.replace('_', ' ')} in it has characters that cannot be seen")
     return invitation
 
 
@@ -203,4 +209,5 @@ def _from_words(words: Sequence[str]) -> Invitation:
         given["room"] = places[1]
     taken = {name: value for name, value in given.items() if name in _WORDS}
     left_out = [f"--{name.replace('_', '-')}" for name in given if name not in _WORDS] + unknown
-    return replace(from_address(places[0]), left_out=tuple(printable(name, 30) for name in left_out[:4]), **taken)
+    shown = tuple(printable(name, 30) for name in left_out[:4])
+    return _seen(replace(from_address(places[0]), left_out=shown, **taken))

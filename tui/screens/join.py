@@ -132,6 +132,8 @@ class JoinScreen(ModalScreen["JoinOptions | None"]):
         self._levels = self.set_interval(1 / _LEVELS_PER_SECOND, self._show_level, pause=True)
         self._draw_list()
         self._follow_switches()
+        if not (self._options.url or self._recents or self._profiles) and self._demo is not None:
+            self._say("Paste an invitation into any field, or choose the demo above.")
 
     async def on_unmount(self) -> None:
         if self._preview is not None:
@@ -213,6 +215,7 @@ class JoinScreen(ModalScreen["JoinOptions | None"]):
     @on(Input.Changed)
     def _change(self, message: Input.Changed) -> None:
         self._complain("", message.input.id or "")
+        self._say("")
         if self._filled_by:
             self._filled_by = ""
             self._draw_list()
@@ -244,7 +247,7 @@ class JoinScreen(ModalScreen["JoinOptions | None"]):
             for key, one in self._recents.items()
         ]
         if self._demo is not None:
-            rows.append(Row(_DEMO, "Demo", notes=("a room on this machine, four people in it",)))
+            rows.append(Row(_DEMO, "Demo", notes=("a room on this machine with four people in it",)))
         self._list.show([replace(row, is_chosen=row.device == self._filled_by) for row in rows])
 
     @on(DeviceList.Chosen)
@@ -276,7 +279,8 @@ class JoinScreen(ModalScreen["JoinOptions | None"]):
 
     def action_rooms(self) -> None:
         """Go to the list."""
-        self._list.focus()
+        # At once, before the next key.
+        self.set_focus(self._list)
 
     def _begin_demo(self) -> None:
         if not (self._starting or self._leaving):
@@ -303,6 +307,7 @@ class JoinScreen(ModalScreen["JoinOptions | None"]):
     def _join(self) -> None:
         self._take_apart()
         options = self._filled()
+        self._say("")
         try:
             self._validate(options)
         except AntconfError as error:
@@ -377,7 +382,7 @@ class JoinScreen(ModalScreen["JoinOptions | None"]):
                 self._previewed = wished
 
     async def _open_preview(self, options: JoinOptions, chosen: Choices) -> None:
-        self._say("Opening camera and microphone…")
+        self._put("heard", "opening…")
         options, notes = await equipped(options, chosen)
         preview_class = await in_thread(_preview_class)
         preview = self._preview = preview_class(self._board)
@@ -386,7 +391,9 @@ class JoinScreen(ModalScreen["JoinOptions | None"]):
         self._tile.display = preview.shows
         if self._levels is not None:
             self._levels.resume()
-        self._say(" ".join(notes), wrong=bool(notes))
+        self._show_level()
+        if notes:
+            self._say(" ".join(notes), wrong=True)
 
     async def _release(self) -> None:
         preview, self._preview = self._preview, None
@@ -414,13 +421,11 @@ class JoinScreen(ModalScreen["JoinOptions | None"]):
         self._put(f"{field}-problem", f"{self._marks.failed} {text}" if text else "")
         if text:
             self.query_one(f"#{field}").focus()
-            self.query_one(f"#{field}-problem").scroll_visible()
+            self.call_after_refresh(self.query_one(f"#{field}-problem").scroll_visible)
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
         self._put("said", f"{self._marks.failed} {text}" if wrong and text else text)
         self.query_one("#said").set_class(wrong, "-wrong")
-        if text:
-            self.query_one("#said").scroll_visible()
 
     def _put(self, part: str, text: str) -> None:
         label, content = self.query_one(f"#{part}", Label), Content(text)

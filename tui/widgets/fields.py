@@ -45,6 +45,13 @@ class Field(Input):
         )
         self.cursor_blink = False
 
+    def on_blur(self) -> None:
+        # The beginning tells more than the end.
+        self.cursor_position = 0
+
+    def on_mount(self) -> None:
+        self.cursor_position = 0
+
     def _on_paste(self, event: Paste) -> None:
         # In the place of the base class's, which takes whatever the first line is.
         event.prevent_default()
