@@ -81,7 +81,8 @@ class JoinScreen(ModalScreen["JoinOptions | None"]):
         super().__init__()
         self._profiles = {f"profile {one.name}": one for one in profiles}
         self._recents = _keyed(rooms.recents(), profiles)
-        self._start = self._options = _as_last_time(options, self._recents.values())
+        self._start = options
+        self._options = _as_last_time(options, self._recents.values())
         self._validate = validate
         self._board = board
         self._marks = marks
@@ -214,6 +215,9 @@ class JoinScreen(ModalScreen["JoinOptions | None"]):
 
     @on(Input.Changed)
     def _change(self, message: Input.Changed) -> None:
+        # What stands there from the beginning is told, too.
+        if not message.input.has_focus:
+            return
         self._complain("", message.input.id or "")
         self._say("")
         if self._filled_by:
