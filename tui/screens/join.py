@@ -110,7 +110,7 @@ class JoinScreen(ModalScreen["JoinOptions | None"]):
                         yield Label(label)
                         yield Field(self._shown(field), id=field, placeholder=placeholder, secret=field == "token")
                     yield Label(id=f"{field}-problem", classes="problem")
-            with Horizontal(id="devices"):
+            with Horizontal(id="uses"):
                 yield Label("Devices")
                 yield Label(id="used")
             with Horizontal(id="switches"):
