@@ -15,7 +15,7 @@ from textual.widgets import Checkbox, Input, Label
 from tests.media.plugged import plugged
 from tests.ui.room import NOWHERE, OPTIONS, conference, drawn
 from tests.ui.scripted import Script
-from tests.waiting import until
+from tests.waiting import until, until_found
 from tui import choices, rooms
 from tui.choices import Choices
 from tui.config import JoinOptions, validate
@@ -513,8 +513,8 @@ async def test_the_buttons_do_what_their_keys_do(fake: FakeSoundDevice) -> None:
     app = form(options=OPTIONS)
     async with app.run_test() as pilot:
         screen = await ready(app)
-        await until(lambda: screen.query_one("#choose").region.height)
-        await pilot.click("#choose")
+        # The form comes to rest meanwhile.
+        await until_found(lambda: pilot.click("#choose"))
         await until(lambda: isinstance(app.screen, DeviceScreen))
         await pilot.press("escape")
         await until(lambda: app.screen is screen)
@@ -522,7 +522,7 @@ async def test_the_buttons_do_what_their_keys_do(fake: FakeSoundDevice) -> None:
         await until(lambda: isinstance(app.screen, HelpScreen))
         await pilot.press("escape")
         await until(lambda: app.screen is screen)
-        await pilot.click("#back")
+        await until_found(lambda: pilot.click("#back"))
         await until(lambda: app.screen is app.room)
 
 
