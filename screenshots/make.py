@@ -11,12 +11,14 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.ui.room import NOWHERE, conference
+from tests.ui.room import conference
 from tests.ui.scripted import AT, Script, joined
+from tests.ui.test_snapshots import lobby
 from tests.ui.test_snapshots import talk as conversation
 from tests.ui.test_statistics import measured
 from tests.waiting import until
@@ -72,7 +74,8 @@ async def demo() -> None:
 
 async def main() -> None:
     """All pictures."""
-    await picture("join", conference(options=NOWHERE), (80, 24), state=CallState.IDLE)
+    app = lobby("retro", "design-review", "daily", look=LOOK)
+    await picture("join", app, (80, 24), ["f3", "f4", "down", "enter"], CallState.IDLE)
     await demo()
     await picture("room-80x24", conference(Script(still=True)), (80, 24))
     talk = Script([*joined(), *conversation()], still=True, statistics=measured())
@@ -87,6 +90,8 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ["TZ"] = "UTC"
-    time.tzset()
-    asyncio.run(main())
+    # Rooms of late are nobody's own.
+    with tempfile.TemporaryDirectory() as state:
+        os.environ |= {"TZ": "UTC", "XDG_STATE_HOME": state}
+        time.tzset()
+        asyncio.run(main())

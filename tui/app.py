@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from rich.console import Console
 from textual import on
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from tui.config import JoinOptions
     from tui.driver import TerminalDriver
     from tui.media.cells import Look
+    from tui.rooms import Profile
     from tui.session import SessionFactory
     from tui.updates import Person, Question
 
@@ -101,6 +102,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
         validate: Callable[[JoinOptions], None] = lambda options: None,
         remember: Callable[[JoinOptions], None] = lambda options: None,
         keymap: Mapping[str, str] | None = None,
+        profiles: Sequence[Profile] = (),
+        demo: Callable[[], JoinOptions] | None = None,
     ) -> None:
         # Without native colours NO_COLOR would turn everything into 24-bit greys.
         super().__init__(ansi_color=True if no_color else None)
@@ -114,6 +117,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
         self._clock = clock
         self._validate = validate
         self._remember = remember
+        self._profiles = profiles
+        self._demo = demo
         self._board = Board(look, frames_per_second)
         self._bridge = Bridge(self, session, self._board, clock)
         self._room = RoomScreen(self._board, self._marks, clock)
@@ -141,6 +146,13 @@ class ConferenceApp(App[None], inherit_bindings=False):
     def room(self) -> RoomScreen:
         """The screen with the pictures, below all others."""
         return self._room
+
+    @property
+    def stage(self) -> Screen[Any] | None:
+        """The screen whose pictures move now: none while a dialog is in front of them."""
+        # At the end there is no screen at all.
+        front = next(reversed(self.screen_stack), None)
+        return front if isinstance(front, RoomScreen | JoinScreen) else None
 
     def get_default_screen(self) -> Screen[None]:
         """The room is below everything."""
@@ -348,7 +360,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
 
     def action_devices(self) -> None:
         """What there is to hear and speak with."""
-        if self.screen is self._room:
+        if self.stage is not None:
             report, cancels = self._bridge.sound_report, self._options.echo_cancellation
             self.push_screen(DeviceScreen(self._board, self._marks, report, self.view, self._wishes, cancels))
 
@@ -382,8 +394,11 @@ class ConferenceApp(App[None], inherit_bindings=False):
         if is_device:
             self._choices = chosen
             choices.remember(chosen)
-        if isinstance(self.screen, DeviceScreen):
-            self.screen.wishes = self._wishes
+        for screen in self.screen_stack:
+            if isinstance(screen, DeviceScreen):
+                screen.wishes = self._wishes
+            elif isinstance(screen, JoinScreen):
+                screen.use({message.kind.value: until_end}, self._choices)
 
     @on(ChatInput.Said)
     def _say(self, message: ChatInput.Said) -> None:
@@ -442,7 +457,10 @@ class ConferenceApp(App[None], inherit_bindings=False):
 
     def action_settings(self) -> None:
         """Ask where to go, and go there."""
-        self.push_screen(JoinScreen(self._options, self._validate), self._join_by)
+        form = JoinScreen(
+            self._options, self._validate, self._board, self._marks, self._choices, self._profiles, self._demo
+        )
+        self.push_screen(form, self._join_by)
 
     def _join_by(self, options: JoinOptions | None) -> None:
         if options is not None:

@@ -172,7 +172,22 @@ REACTIONS: Final = (
     _key("reaction.close", "escape,q,r", "screen.dismiss", "Close", "Show nothing."),
 )
 
-JOIN: Final = (_key("join.cancel", "escape", "cancel", "Back", "Go back without joining.", shown=True),)
+JOIN: Final = (
+    _key("join.cancel", "escape", "cancel", "Back", "Go back without joining.", shown=True),
+    _key("join.devices", "f2", "devices", "Devices", "Choose microphone, camera and sound output.", shown=True),
+    _key("join.preview", "f3", "preview", "Preview", "See yourself and measure the microphone, or not.", shown=True),
+    _key("join.rooms", "f4", "rooms", "Rooms", "Go to the rooms of late and the profiles.", shown=True),
+    _key("join.help", "f1", "app.help", "Help", "Show every key.", shown=True),
+)
+
+ROOM_LIST: Final = (
+    _key("rooms.choose", "enter,space", "select", "Choose", "Fill the form with the selected room; again, join it."),
+    _key("rooms.up", "up", "cursor_up", "Up", "Select the room above."),
+    _key("rooms.down", "down", "cursor_down", "Down", "Select the room below."),
+    _key("rooms.first", "home", "first", "First", "Select the first room."),
+    _key("rooms.last", "end", "last", "Last", "Select the last room."),
+    _key("rooms.forget", "delete,x", "forget", "Forget", "Take the selected room out of the list."),
+)
 
 DEVICES: Final = (
     _key("devices.close", "escape,q,o", "dismiss", "Close", "Close the devices.", shown=True),
@@ -213,6 +228,7 @@ GROUPS: Final[dict[str, tuple[Binding, ...]]] = {
     "Statistics": STATISTICS,
     "Details of a person": PERSON,
     "Join form": JOIN,
+    "List of rooms": ROOM_LIST,
     "Devices": DEVICES,
     "List of devices": DEVICE_LIST,
     "This help": HELP,

@@ -226,9 +226,8 @@ class Projector:
 
     def _look(self) -> dict[VideoTile, Seen]:
         """Tiles with a picture of which at least one cell is seen."""
-        driver, screen = self._app.driver, self._app.room
-        # At the end there is no screen at all.
-        if self._app.screen_stack[-1:] != [screen] or (driver is not None and not driver.active):
+        driver, screen = self._app.driver, self._app.stage
+        if screen is None or (driver is not None and not driver.active):
             return {}
         widgets = visible_widgets(screen)
         if widgets is not self._widgets:

@@ -15,12 +15,14 @@ import pytest
 from textual.widgets import Input
 
 from tests.media.plugged import plugged
-from tests.ui.room import NOWHERE, PLAIN, conference
-from tests.ui.scripted import AT, ROOM, SELF, Script, joined
+from tests.ui.room import NOWHERE, OPTIONS, PLAIN, conference
+from tests.ui.scripted import AT, ROOM, SELF, Script, face, joined
 from tests.ui.test_people import listening
 from tests.ui.test_statistics import measured
 from tests.waiting import DEADLINE, until
 from tui import app as app_module
+from tui import rooms
+from tui.config import validate
 from tui.core.events import (
     Announced,
     CallState,
@@ -35,10 +37,13 @@ from tui.core.events import (
 )
 from tui.media import echo
 from tui.media.devices import Camera
+from tui.media.pictures import TestPattern
+from tui.rooms import Profile
 from tui.screens.request import RequestScreen
 from tui.session import HealthChanged, QualityChanged, SoundChanged, SoundReport
 from tui.statistics import Health
 from tui.widgets.device_list import DeviceList
+from tui.widgets.video_tile import VideoTile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -112,8 +117,73 @@ async def rest(pilot: Pilot[Any]) -> None:
 
 
 def test_join_form(snap_compare: Compare) -> None:
-    """Five fields, three switches, nothing filled in but what is known."""
-    assert snap_compare(conference(options=NOWHERE), run_before=when(CallState.IDLE))
+    """The first time: five fields, the devices, four switches, and a demo to begin with."""
+    options = replace(NOWHERE, stream_id="stream0123abcd")
+    assert snap_compare(conference(options=options, demo=lambda: OPTIONS), run_before=when(CallState.IDLE))
+
+
+def lobby(*been: str, **more: Any) -> ConferenceApp:
+    """The form of somebody who has been in rooms before, and has a profile."""
+    for room in been or ("retro", "[/oops]山田", "daily"):
+        rooms.remember(replace(OPTIONS, room=room, stream_id="stream0123abcd"))
+    work = replace(OPTIONS, url="wss://work.example.org:5443/Conference/websocket", room="weekly")
+    profiles = [Profile("work", lambda: work, work.url, work.room)]
+    options = replace(OPTIONS, room="daily", stream_id="stream0123abcd", camera="test", microphone="silence")
+    return conference(options=options, ask=True, profiles=profiles, demo=lambda: work, validate=validate, **more)
+
+
+def test_join_rooms(snap_compare: Compare) -> None:
+    """A profile and rooms of late; one fills the form."""
+    assert snap_compare(lobby(), run_before=when(CallState.IDLE, "f4", "down", "down", "enter"))
+
+
+def test_join_rooms_60x16(snap_compare: Compare) -> None:
+    """The smallest screen: the form scrolls, what is said stays."""
+    app = lobby()
+    assert snap_compare(app, terminal_size=(60, 16), run_before=when(CallState.IDLE, "f4", "end", "up", "enter"))
+
+
+def seen(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
+    """Switch the preview on, with a picture that stands still, press keys, and let it come to rest."""
+
+    async def settle(pilot: Pilot[Any]) -> None:
+        await when(CallState.IDLE, "f3")(pilot)
+        tile = pilot.app.screen.query_one(VideoTile)
+        await until(lambda: tile.picture is not None)
+        await pilot.press(*keys)
+        await rest(pilot)
+
+    return settle
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The own picture before the call stands still."""
+    monkeypatch.setattr(TestPattern, "picture", lambda track, at: face(0, 0))
+
+
+def test_join_preview(snap_compare: Compare, still: None) -> None:
+    """Oneself, before anybody else does."""
+    assert snap_compare(lobby(), run_before=seen())
+
+
+def test_join_preview_light_120x36(snap_compare: Compare, still: None) -> None:
+    """The same on a light background, larger."""
+    app = lobby()
+    app.theme = "textual-light"
+    assert snap_compare(app, terminal_size=(120, 36), run_before=seen("f4"))
+
+
+def test_join_problem(snap_compare: Compare) -> None:
+    """What is wrong, next to where it is."""
+    assert snap_compare(lobby(), run_before=when(CallState.IDLE, "tab", *"a room", "enter"))
+
+
+def test_join_no_color_ascii(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Focus, switches, choice and problem can be told without colours."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = lobby(look=PLAIN, ascii_only=True, no_color=True)
+    assert snap_compare(app, run_before=when(CallState.IDLE, "f4", "down", "enter", "tab", "tab", "delete", "enter"))
 
 
 def test_room_80x24(snap_compare: Compare) -> None:
