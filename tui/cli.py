@@ -242,6 +242,7 @@ def _run_app(
     settings: Mapping[str, Setting], options: JoinOptions, file: File, log: Logbook, *, ask: bool = False
 ) -> int:
     from tui.config import remember, validate
+    from tui.layouts import Layout
     from tui.media.cells import Glyphs
     from tui.terminal import run_app, surface
 
@@ -278,6 +279,7 @@ def _run_app(
             validate=validate,
             remember=remember,
             keymap=file.keys,
+            layout=Layout(wanted["layout"]) if "layout" in wanted else None,
         )
     except ConfigError as error:
         raise ConfigError(f"{printable(str(file.path), 400)}: {error}", error.hint) from error

@@ -123,7 +123,7 @@ async def test_pages(stage: Stage) -> None:
 
 
 async def test_pictures_off_and_on(stage: Stage) -> None:
-    stage.emulator.press("h")
+    stage.emulator.press("hh")
     await until(lambda: stage.script.sessions[0].board.wish("videoTrack0") is None)
     await stage.right()
     stage.emulator.press("h")

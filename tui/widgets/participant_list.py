@@ -6,13 +6,11 @@ moves under the cursor but when somebody above leaves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Size
-from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -57,12 +55,6 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
     }
     """
 
-    @dataclass
-    class Alone(Message):
-        """Only this person is to be shown, or everybody again."""
-
-        key: str
-
     people: reactive[tuple[Person, ...]] = reactive((), init=False)
     selected: reactive[str | None] = reactive(None, init=False)
     """Key of the selected person; stays theirs for as long as they are in the room."""
@@ -99,11 +91,6 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
         if self.people:
             row = min(max(0, self._row + rows), len(self.people) - 1)
             self.selected = self.people[row].key
-
-    def action_alone(self) -> None:
-        """Ask for the selected person alone."""
-        if self.selected is not None:
-            self.post_message(self.Alone(self.selected))
 
     @property
     def _row(self) -> int:
