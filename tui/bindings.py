@@ -87,7 +87,9 @@ ROOM: Final = (
     _key("room.settings", "s", "app.settings", "Settings", "Change server, room or name, then join."),
     _key("room.people", "p", "pane('people')", "People", "Go to the list of people."),
     _key("room.log", "l", "pane('log')", "Log", "Go to the log."),
-    _key("room.layout", "h", "app.layout", "Layout", "Everybody alike, who speaks large, or no pictures: the next one."),
+    _key(
+        "room.layout", "h", "app.layout", "Layout", "Everybody alike, who speaks large, or no pictures: the next one."
+    ),
     _key(
         "room.focus",
         "enter,b",
@@ -96,7 +98,9 @@ ROOM: Final = (
         "The selected person's shared screen or picture on the whole screen, or all again.",
     ),
     _key("room.unfocus", "escape", "unfocus", "All pictures", "Back from the whole screen."),
-    _key("room.page", "n", "page(1)", "Next page", "Show the next page of pictures; on the whole screen, the next one."),
+    _key(
+        "room.page", "n", "page(1)", "Next page", "Show the next page of pictures; on the whole screen, the next one."
+    ),
     _key("room.page_back", "N", "page(-1)", "Previous page", "Show the previous page of pictures, or the one before."),
     _key("room.zoom_in", "z", "zoom(1)", "Zoom in", "A part of the shared screen, or of who is selected, larger."),
     _key("room.zoom_out", "Z,w", "zoom(-1)", "Zoom out", "More of the picture, up to the whole."),

@@ -269,7 +269,9 @@ def _chosen() -> dict[str, str]:
 
     last, layout = recall(), layouts.recall()
     chosen = {"layout": layout.value} if layout else {}
-    return chosen | {name: device for name in ("speaker", "mic", "camera") if (device := getattr(last, _FIELDS.get(name, name)))}
+    return chosen | {
+        name: device for name in ("speaker", "mic", "camera") if (device := getattr(last, _FIELDS.get(name, name)))
+    }
 
 
 def _row(name: str, settings: Mapping[str, Setting]) -> tuple[str, str]:
