@@ -44,26 +44,30 @@ def _picture(grid: Tiling, width: int, height: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A large tile, and a strip of small ones beside it or below."""
+    """A large tile, and small ones in a strip beside it or below."""
 
+    strip: Tiling
     beside: bool
     extent: int
-    """Columns of a strip beside, rows of one below."""
-    places: int
-    """How many tiles the strip has on one page."""
+    """Columns of one small tile beside, rows of one below."""
 
 
 def best_stage(others: int, width: int, height: int) -> Stage | None:
-    """The stage whose large picture is largest, or ``None`` when there is nobody or no room for a strip."""
-    stages = []
-    if width >= 2 * _MINIMUM_COLUMNS + _GAP and height >= _MINIMUM_ROWS:
-        needed = math.ceil(_SHAPE * (height - _CAPTION)) + _GAP
-        columns = max(_MINIMUM_COLUMNS, min(width - needed, width // 3))
-        picture = min(width - columns - _GAP, _SHAPE * (height - _CAPTION))
-        stages.append((picture, True, Stage(True, columns, min(others, height // _MINIMUM_ROWS))))
-    if height >= 2 * _MINIMUM_ROWS:
-        needed = math.ceil(width / _SHAPE) + _CAPTION
-        rows = max(_MINIMUM_ROWS, min(height - needed, height // 3))
-        picture = min(width, _SHAPE * (height - rows - _CAPTION))
-        stages.append((picture, False, Stage(False, rows, min(others, max(1, width // (_MINIMUM_COLUMNS + _GAP))))))
-    return max(stages, key=lambda one: one[:2])[-1] if stages and others else None
+    """The stage whose large picture is largest, or ``None`` when there is nobody else or no room for a strip.
+
+    The strip has what the large picture cannot use, and otherwise as little as a tile needs.
+    """
+    stages: list[tuple[float, bool, Stage]] = []
+    if others and width >= 2 * _MINIMUM_COLUMNS + _GAP and height >= _MINIMUM_ROWS:
+        picture = math.ceil(_SHAPE * (height - _CAPTION))
+        extent = max(_MINIMUM_COLUMNS, min(width - picture - _GAP, width // 3))
+        strip = best_tiling(others, extent, height)
+        columns = (extent - _GAP * (strip.columns - 1)) // strip.columns
+        stages.append((min(width - extent - _GAP, picture), True, Stage(strip, True, columns)))
+    if others and height >= 2 * _MINIMUM_ROWS:
+        picture = math.ceil(width / _SHAPE) + _CAPTION
+        extent = max(_MINIMUM_ROWS, min(height - picture, height // 2))
+        strip = best_tiling(others, width, extent)
+        seen = min(float(width), _SHAPE * (height - extent - _CAPTION))
+        stages.append((seen, False, Stage(strip, False, extent // strip.rows)))
+    return max(stages, key=lambda one: one[:2])[-1] if stages else None

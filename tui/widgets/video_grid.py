@@ -190,10 +190,12 @@ class VideoGrid(Container, can_focus=False):
         stage = best_stage(len(others), *self.size)
         if stage is None:
             return Scene([large], Tiling(1, 1))
-        page = [large, *self._on_page(others, stage.places)]
+        strip, page = stage.strip, [large, *self._on_page(others, stage.strip.places)]
         if stage.beside:
-            return Scene(page, Tiling(2, stage.places), columns=f"1fr {stage.extent}", high=stage.places)
-        return Scene(page, Tiling(stage.places, 2), rows=f"1fr {stage.extent}", wide=stage.places)
+            columns = "1fr" + f" {stage.extent}" * strip.columns
+            return Scene(page, Tiling(1 + strip.columns, strip.rows), columns=columns, high=strip.rows)
+        rows = "1fr" + f" {stage.extent}" * strip.rows
+        return Scene(page, Tiling(strip.columns, 1 + strip.rows), rows=rows, wide=strip.columns)
 
     def _on_page(self, pictures: Sequence[Person], places: int) -> Sequence[Person]:
         pages = max(1, -(-len(pictures) // places))
