@@ -238,7 +238,7 @@ class ScriptedSession:
             turn = 0 if self.script.still else self.ticks
             for number, key in enumerate([LOCAL, *(f"videoTrack{slot}" for slot in range(16))]):
                 if self.board.wish(key) is not None:
-                    self.board.show(key, slide() if key == SHARED else face(number, turn))
+                    self.board.show(key, slide(turn) if key == SHARED else face(number, turn))
             self.board.set_level("audioTrack0", 0.3 if self.script.still else abs(math.sin(turn / 9)) * 0.8)
             self.board.set_level(LOCAL, 0.1 if self.script.still else abs(math.sin(turn / 7)) * 0.6)
             await asyncio.sleep(0.1)

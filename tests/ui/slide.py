@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,16 @@ _LETTERS = {
 }  # fmt: skip
 
 
+def slide(turn: int) -> av.VideoFrame:
+    """The same each time but for the pointer."""
+    pixels = _page().copy()
+    x = 700 + round(150 * math.sin(turn / 5))
+    pixels[400:430, x : x + 12] = (200, 30, 60)
+    return av.VideoFrame.from_ndarray(pixels, format="rgb24")
+
+
 @cache
-def slide() -> av.VideoFrame:
-    """Always the same."""
+def _page() -> NDArray[np.uint8]:
     pixels = np.full((HEIGHT, WIDTH, 3), (244, 246, 250), dtype=np.uint8)
     pixels[:110] = (32, 62, 120)
     _write(pixels, "RELEASE PLAN", 48, 28, 8, (255, 255, 255))
@@ -36,7 +44,7 @@ def slide() -> av.VideoFrame:
         _write(pixels, words, 48, top, 5, (30, 36, 48))
         pixels[top : top + 36, 400:910] = (214, 220, 232)
         pixels[top : top + 36, 400 : 400 + round(510 * share)] = ((220, 120, 40), (60, 150, 90))[share > 0.5]
-    return av.VideoFrame.from_ndarray(pixels, format="rgb24")
+    return pixels
 
 
 def _write(pixels: NDArray[np.uint8], words: str, x: int, y: int, dot: int, colour: tuple[int, int, int]) -> None:
