@@ -17,11 +17,14 @@ from tui.call import Call
 from tui.config import JoinOptions
 from tui.core.events import Callback, Participant, RosterChanged, TrackAdded, TrackRemoved
 from tui.core.peer import RemoteTrack
+from tui.core.renditions import Rendition
 from tui.core.sdp import TrackLine
 from tui.core.stats import Figures, Inbound, Meter, PeerStats
+from tui.media import sharpness
 from tui.media.board import LOCAL, Board
 from tui.media.cells import Depth, Glyphs, Look, Size
 from tui.media.generated import Silence
+from tui.media.pictures import Black
 from tui.media.sources import CameraVideo, open_sources
 from tui.session import PictureChanged, QualityChanged
 from tui.statistics import Health
@@ -38,6 +41,20 @@ class Conference:
     def __init__(self, microphone: bool | None = False) -> None:
         self.microphone = microphone
         self.told: list[bool] = []
+        self.asked: list[str] = []
+        self.qualities: list[tuple[str | None, int]] = []
+
+    def owner_of(self, track: RemoteTrack) -> str | None:
+        return {"videoTrack0": "bob"}.get(track.label)
+
+    def renditions_of(self, stream_id: str) -> tuple[Rendition, ...]:
+        return (Rendition(426, 240), Rendition(1280, 720)) if stream_id in self.asked else ()
+
+    async def ask_renditions(self, stream_id: str) -> None:
+        self.asked.append(stream_id)
+
+    async def set_quality(self, height: int, stream_id: str | None = None) -> None:
+        self.qualities.append((stream_id, height))
 
     async def set_microphone(self, on: bool) -> None:
         self.microphone = on
@@ -121,6 +138,21 @@ async def test_how_well_somebody_is_received_is_told_once_it_lasts_and_stays_wit
     qualities = [event.people for event in told if isinstance(event, QualityChanged)]
     assert qualities == [{"bob": (Health.POOR, "parts of the sound are lost")}]
     assert call.statistics().samples[-1].tracks[0].key == remote.key
+    await call.aclose()
+
+
+async def test_a_small_tile_gets_the_low_picture_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharpness, "FALLS", 0.1)
+    conference = Conference()
+    call = call_in(conference)
+    remote = RemoteTrack(TrackLine("1", "video", "videoTrack0"), Black())
+    call._on_event(TrackAdded(remote))
+    call._tasks.spawn(call._attend(), "attention")
+    call._board.want({remote.key: Size(40, 12)})
+    await until(lambda: conference.qualities == [("bob", 240)], what="the low picture")
+    call._board.want({remote.key: Size(300, 80)})
+    await until(lambda: conference.qualities == [("bob", 240), ("bob", 0)], what="what the server chooses")
+    assert conference.asked == ["bob"]
     await call.aclose()
 
 

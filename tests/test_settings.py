@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tui import arguments
+from tui import arguments, layouts
 from tui.choices import Choices
 from tui.choices import remember as choose
 from tui.cli import main
 from tui.config import VARIABLES, JoinOptions, remember
 from tui.core.events import OnRequest
 from tui.errors import ConfigError, UsageError
+from tui.layouts import Layout
 from tui.settings import SECRETS, File, checked, joining, offered, path, problems, read, report, resolved
 
 if TYPE_CHECKING:
@@ -264,6 +265,20 @@ def test_show_names_each_value_and_its_origin_and_no_secret(
     assert rows["token"][1:] == ["***", "[profiles.work]"]
     assert rows["keys.room.camera"][1:] == ["f3", "[keys]"]
     assert "canary" not in told
+
+
+def test_the_layout_is_configured_or_that_of_the_last_time() -> None:
+    def row() -> list[str]:
+        return next(line.split()[1:] for line in report(read()) if line.startswith("layout"))
+
+    assert row() == ["grid", "default"]
+    layouts.remember(Layout.LIST)
+    assert row() == ["list", "last", "time"]
+    file = write('[screen]\nlayout = "speaker"\n')
+    assert row() == ["speaker", "[screen]"]
+    assert resolved(said(URL), file)["layout"].value == Layout.SPEAKER
+    assert resolved(said(URL, "--layout", "list"), file)["layout"].value == Layout.LIST
+    assert "layout" in complaints('[screen]\nlayout = "cube"\n')
 
 
 def test_path_names_configuration_state_and_log(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,13 +19,14 @@ from textual import on
 from textual.app import App, SystemCommand
 from textual.reactive import var
 
-from tui import bindings, choices
+from tui import bindings, choices, layouts
 from tui.bridge import Bridge
 from tui.choices import Choices
 from tui.commands import Commands
 from tui.core.events import CallState, Direction
 from tui.errors import ExitCode, FileError
 from tui.export import export
+from tui.layouts import Layout
 from tui.media.board import Board
 from tui.media.pacing import Pacer
 from tui.projector import Projector
@@ -104,6 +105,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
         keymap: Mapping[str, str] | None = None,
         profiles: Sequence[Profile] = (),
         demo: Callable[[], JoinOptions] | None = None,
+        layout: Layout | None = None,
     ) -> None:
         # Without native colours NO_COLOR would turn everything into 24-bit greys.
         super().__init__(ansi_color=True if no_color else None)
@@ -119,6 +121,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
         self._remember = remember
         self._profiles = profiles
         self._demo = demo
+        self._layout = layout
         self._board = Board(look, frames_per_second)
         self._bridge = Bridge(self, session, self._board, clock)
         self._room = RoomScreen(self._board, self._marks, clock)
@@ -171,6 +174,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
         if self.projector is not None:
             self.projector.start()
         self._choices = choices.recall()
+        self._room.arrangement = self._layout or layouts.recall() or Layout.GRID
         self._room.show_options(self._options)
         if self._options.url and self._options.room and not self._ask:
             self.action_join()
@@ -445,6 +449,14 @@ class ConferenceApp(App[None], inherit_bindings=False):
         """In front for some seconds, and in the log for longer."""
         self._room.write(Update(self.view, (LogLine(self._clock(), Direction.LOCAL, "note", printable(text)),)))
         self.notify(printable(text), severity=severity, markup=False)
+
+    def action_layout(self) -> None:
+        """The next layout, now and the next time."""
+        self._room.leave_focus()
+        layout = self._room.arrangement = self._room.arrangement.following
+        layouts.remember(layout)
+        if self._room.has_class("-narrow") and layout is not Layout.LIST:
+            self.notify("The screen is too narrow for a list and pictures; enter shows one.", markup=False)
 
     def action_hand(self) -> None:
         """Ask to be allowed to speak."""

@@ -85,13 +85,26 @@ ROOM: Final = (
     _key("room.refuse", "u", "app.admit(False)", "Do not let speak", "Ask the selected person to go on listening."),
     _key("room.statistics", "g", "app.statistics", "Statistics", "How connections and tracks do, and did of late."),
     _key("room.settings", "s", "app.settings", "Settings", "Change server, room or name, then join."),
-    _key("room.people", "p", "app.focus('people')", "People", "Go to the list of people."),
+    _key("room.people", "p", "pane('people')", "People", "Go to the list of people."),
     _key("room.pin", "P", "pin", "Pin", "Pin the selected person, or take the pin away."),
     _key("room.details", "i", "app.details", "Details", "All that is known of the selected person, and their tracks."),
     _key("room.next_hand", "Y", "next_hand", "Next hand", "Select the next person with a raised hand."),
-    _key("room.log", "l", "app.focus('log')", "Log", "Go to the log."),
-    _key("room.pictures", "h", "pictures", "Pictures", "Hide or show all pictures."),
-    _key("room.page", "n", "page", "Next page", "Show the next page of pictures."),
+    _key("room.log", "l", "pane('log')", "Log", "Go to the log."),
+    _key(
+        "room.layout", "h", "app.layout", "Layout", "Everybody alike, who speaks large, or no pictures: the next one."
+    ),
+    _key(
+        "room.focus",
+        "enter,b",
+        "focus_on",
+        "Whole screen",
+        "The selected person's shared screen or picture on the whole screen, or all again.",
+    ),
+    _key("room.unfocus", "escape", "unfocus", "All pictures", "Back from the whole screen."),
+    _key(
+        "room.page", "n", "page(1)", "Next page", "Show the next page of pictures; on the whole screen, the next one."
+    ),
+    _key("room.page_back", "N", "page(-1)", "Previous page", "Show the previous page of pictures, or the one before."),
     _key("room.zoom_in", "z", "zoom(1)", "Zoom in", "A part of the shared screen, or of who is selected, larger."),
     _key("room.zoom_out", "Z,w", "zoom(-1)", "Zoom out", "More of the picture, up to the whole."),
     _key("room.pan_left", "shift+left,H", "pan(-1, 0)", "Pan left", "The part of the picture further left."),
@@ -105,7 +118,6 @@ PEOPLE: Final = (
     _key("people.down", "down", "cursor(1)", "Down", "Select the person below."),
     _key("people.first", "home", "cursor(-1000000)", "First", "Select the first person."),
     _key("people.last", "end", "cursor(1000000)", "Last", "Select the last person."),
-    _key("people.alone", "enter", "alone", "Alone", "Show only the selected person, or everybody."),
     _key("people.page_up", "pageup", "page(-1)", "Page up", "Select the person a page above."),
     _key("people.page_down", "pagedown", "page(1)", "Page down", "Select the person a page below."),
     _key("people.filter", "slash", "filter", "Filter", "Only people with some text in the name or id."),

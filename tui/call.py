@@ -18,6 +18,8 @@ from tui.errors import DeviceError
 from tui.media.attention import Attention
 from tui.media.board import LOCAL
 from tui.media.reception import Reception
+from tui.media.seating import Benches, Seating
+from tui.media.sharpness import Sharpness
 from tui.media.sources import CameraVideo, Sources, default_camera, open_picture, open_sources
 from tui.quality import Qualities
 from tui.session import HealthChanged, MutedSpeech, PictureChanged, QualityChanged
@@ -25,7 +27,7 @@ from tui.statistics import Statistics
 from tui.text import with_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tui.config import JoinOptions
     from tui.core.events import Event, ModeratorRequest, Participant
@@ -52,6 +54,9 @@ class Call:
         self._desk = SoundDesk(options, emit, self._on_recording_end)
         self._reception = Reception(board, self._desk.mixer)
         self._attention = Attention()
+        self._sharpness = Sharpness()
+        self._seating = Seating()
+        self._benches = Benches.of(())
         self._videos: dict[str, RemoteTrack] = {}
         self._sources = Sources()
         self._switching = asyncio.Lock()
@@ -257,6 +262,7 @@ class Call:
                 if self._tracks.get(track.mid) is track:
                     del self._tracks[track.mid]
             case RosterChanged(participants):
+                self._benches = Benches.of(participants)
                 self._names = {person.stream_id: person.name for person in participants}
                 self._follow_slots(participants)
                 self._reception.follow(participants)
@@ -290,7 +296,7 @@ class Call:
             self._tasks.spawn(self._conference.announce_recording(False), "end of the recording")
 
     async def _attend(self) -> None:
-        """Have the server send only what somebody looks at."""
+        """Have the server send only what somebody looks at, and that as it is looked at."""
         while True:
             await asyncio.sleep(_ATTEND_SECONDS)
             conference = self._conference
@@ -299,6 +305,25 @@ class Call:
             owners = {key: owner for key, track in self._videos.items() if (owner := conference.owner_of(track))}
             for owner, on in self._attention.changes(owners, self._reception.watched):
                 await conference.set_track_enabled(owner, on, "video")
+            await self._sharpen(conference, owners)
+            await self._seat(conference)
+
+    async def _sharpen(self, conference: Conference, owners: Mapping[str, str]) -> None:
+        watched = {key: size for key in owners if (size := self._board.wish(key)) is not None}
+        for owner in self._sharpness.questions(owners, watched):
+            await conference.ask_renditions(owner)
+        for owner, height in self._sharpness.changes(owners, watched, conference.renditions_of):
+            await conference.set_quality(height, owner)
+
+    async def _seat(self, conference: Conference) -> None:
+        featured, alone = self._board.featured
+        for owner, pinned in self._seating.pins(featured, alone, self._benches):
+            if pinned:
+                await conference.pin(owner)
+            else:
+                await conference.unpin(owner)
+        if (most := self._seating.most(featured, alone, self._benches)) is not None:
+            await conference.set_max_video_tracks(most)
 
     async def _look_after(self) -> None:
         while True:

@@ -248,6 +248,7 @@ def _run_app(
 ) -> int:
     from tui import rooms
     from tui.config import validate
+    from tui.layouts import Layout
     from tui.media.cells import Glyphs
     from tui.terminal import run_app, surface
 
@@ -290,6 +291,7 @@ def _run_app(
             keymap=file.keys,
             profiles=_profiles(arguments, file),
             demo=demo.options,
+            layout=Layout(wanted["layout"]) if "layout" in wanted else None,
         )
     except ConfigError as error:
         raise ConfigError(f"{printable(str(file.path), 400)}: {error}", error.hint) from error

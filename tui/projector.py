@@ -195,7 +195,7 @@ class Projector:
         seen = self._look()
         wanted = self._chosen(seen)
         self._board.frames_per_second = rung.frames_per_second if driver is not None else _BY_TEXTUAL
-        self._board.want({tile.track: size for tile in wanted if tile.track and (size := tile.picture_size)})
+        self._board.want({tile.track: size for tile in wanted if tile.track and (size := tile.detail)})
         if now >= self._levels_due:
             self._levels_due = now + _LEVELS
             self._tell(seen, wanted)
@@ -242,7 +242,8 @@ class Projector:
             return seen
         if not rung.pictures or not seen:
             return {}
-        speaking = [tile for tile in seen if tile.person is not None and tile.person.talking]
+        leading = [tile for tile in seen if tile.leads]
+        speaking = leading or [tile for tile in seen if tile.person is not None and tile.person.talking]
         if self._speaker not in (speaking or seen):
             self._speaker = next(iter(speaking or seen))
         return {tile: one for tile, one in seen.items() if tile is self._speaker}

@@ -258,7 +258,7 @@ def report(file: File, profile: str = "") -> list[str]:
     """Each option of ``join`` in a line: its name, its value with no secret in it, and where that comes from."""
     names = [option.dest for option in arguments.options(arguments.profile_parser())]
     settings = resolved(argparse.Namespace(**dict.fromkeys(names)), file, profile=profile)
-    settings = {name: Setting(device, LAST_TIME) for name, device in _chosen().items()} | settings
+    settings = {name: Setting(value, LAST_TIME) for name, value in _chosen().items()} | settings
     rows = [(name, *_row(name, settings)) for name in names]
     rows += [(f"keys.{name}", printable(key), "[keys]") for name, key in file.keys.items()]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
@@ -275,18 +275,22 @@ def places(file: File) -> list[str]:
 
 
 def _chosen() -> dict[str, str]:
-    """The devices of the last time: a call takes them as long as they are there."""
+    """The layout of the last time, and its devices: a call takes them as long as they are there."""
+    from tui import layouts
     from tui.choices import recall
 
-    last = recall()
-    return {name: device for name in ("speaker", "mic", "camera") if (device := getattr(last, _FIELDS.get(name, name)))}
+    last, layout = recall(), layouts.recall()
+    chosen = {"layout": layout.value} if layout else {}
+    return chosen | {
+        name: device for name in ("speaker", "mic", "camera") if (device := getattr(last, _FIELDS.get(name, name)))
+    }
 
 
 def _row(name: str, settings: Mapping[str, Setting]) -> tuple[str, str]:
     setting = settings.get(name)
     if setting is None:
         usual = JoinOptions(stream_id="(random)", url="", room="")
-        value = {"glyphs": "block", "mouse": True, "ascii": False, "totp_unregistered": False}.get(
+        value = {"glyphs": "block", "layout": "grid", "mouse": True, "ascii": False, "totp_unregistered": False}.get(
             name, getattr(usual, _FIELDS.get(name, name), "")
         )
         return _as_text(value), DEFAULT

@@ -1243,6 +1243,15 @@ async def test_what_we_want_to_see_is_said_now_and_after_every_loss(room: Room) 
     assert not room.conference._viewing.due
 
 
+async def test_the_sizes_of_a_picture_are_asked_for_and_known_once_they_are_told(room: Room) -> None:
+    await room.conference.ask_renditions("bob")
+    assert room.adaptor.sent("get_stream_info") == [("bob",)]
+    assert room.conference.renditions_of("bob") == ()
+    sizes = [{"streamWidth": 1280, "streamHeight": 720}, {"streamWidth": 426, "streamHeight": 240}]
+    room.adaptor.say("streamInformation", {"streamId": "bob", "streamInfo": sizes})
+    assert [size.height for size in room.conference.renditions_of("bob")] == [240, 720]
+
+
 async def test_a_pinned_person_is_told_and_can_be_unpinned(room: Room) -> None:
     await until(lambda: room.adaptor.sent("get_broadcast_object"))
     assert not await room.conference.pin("dave")

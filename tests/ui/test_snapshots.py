@@ -16,7 +16,7 @@ from textual.widgets import Input
 
 from tests.media.plugged import plugged
 from tests.ui.room import NOWHERE, OPTIONS, PLAIN, conference
-from tests.ui.scripted import AT, ROOM, SELF, Script, face, joined
+from tests.ui.scripted import AT, ROOM, SELF, Script, face, joined, sharing
 from tests.ui.test_people import listening
 from tests.ui.test_statistics import measured
 from tests.waiting import DEADLINE, until
@@ -35,6 +35,7 @@ from tui.core.events import (
     Reaction,
     Wish,
 )
+from tui.layouts import Layout
 from tui.media import echo
 from tui.media.devices import Camera
 from tui.media.pictures import TestPattern
@@ -444,7 +445,7 @@ def test_people_with_every_mark(snap_compare: Compare, size: tuple[int, int]) ->
 def test_people_without_pictures(snap_compare: Compare) -> None:
     """The same where each has one line."""
     app = conference(Script(everything(), still=True))
-    keys = ("h", "down", "P", "left", "down", "down", "x", "up")
+    keys = ("h", "h", "down", "P", "left", "down", "down", "x", "up")
     assert snap_compare(app, terminal_size=(100, 24), run_before=when(CallState.JOINED, *keys))
 
 
@@ -477,3 +478,75 @@ def test_person_no_color_ascii(snap_compare: Compare, monkeypatch: pytest.Monkey
     script = Script(everything(), still=True, statistics=listening())
     app = conference(script, look=PLAIN, ascii_only=True, no_color=True)
     assert snap_compare(app, run_before=when(CallState.JOINED, "i"))
+
+
+def crowd() -> list[Participant]:
+    """Sixteen, of whom some are muted or without a camera, and one talks."""
+    names = ["Bob", "Carol", "Dave", "山田太郎", "Erin", "Farid", "Grace", "Heidi"]
+    names += ["Ivan", "Judy", "Karl", "Lena", "Mallory", "Niaj", "Olivia"]
+    others = [
+        Participant(
+            f"stream{number}",
+            name,
+            microphone=number % 5 != 3,
+            camera=number % 7 != 6,
+            talking=number == 4,
+            video=f"videoTrack{number}",
+            audio="audioTrack0" if number == 4 else None,
+        )
+        for number, name in enumerate(names)
+    ]
+    return [ROOM[0], *others]
+
+
+def test_a_full_room_120x36(snap_compare: Compare) -> None:
+    """Sixteen people alike: as many tiles as fit, and which page it is."""
+    app = conference(Script(joined(crowd()), still=True))
+    assert snap_compare(app, terminal_size=(120, 36), run_before=when(CallState.JOINED))
+
+
+def test_speaker_120x36(snap_compare: Compare) -> None:
+    """Who speaks large, the others in a strip beside."""
+    app = conference(Script(joined(crowd()), still=True), layout=Layout.SPEAKER)
+    assert snap_compare(app, terminal_size=(120, 36), run_before=when(CallState.JOINED))
+
+
+def test_speaker_80x24(snap_compare: Compare) -> None:
+    """The same on a small screen."""
+    app = conference(Script(still=True), layout=Layout.SPEAKER)
+    assert snap_compare(app, run_before=when(CallState.JOINED))
+
+
+def test_speaker_light_90x60(snap_compare: Compare) -> None:
+    """On a high and light screen the strip is below."""
+    app = conference(Script(joined(crowd()), still=True), layout=Layout.SPEAKER)
+    app.theme = "textual-light"
+    assert snap_compare(app, terminal_size=(90, 60), run_before=when(CallState.JOINED))
+
+
+def test_list_120x36(snap_compare: Compare) -> None:
+    """No pictures."""
+    app = conference(Script(still=True), layout=Layout.LIST)
+    assert snap_compare(app, terminal_size=(120, 36), run_before=when(CallState.JOINED))
+
+
+@pytest.mark.parametrize("size", [(60, 16), (120, 36)])
+def test_focus_on_a_shared_screen(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """Nothing but the screen, a line on the call, and the way back."""
+    app = conference(Script(joined(sharing("streamcarol")), still=True))
+    assert snap_compare(app, terminal_size=size, run_before=when(CallState.JOINED, "b"))
+
+
+def test_focus_zoomed_light(snap_compare: Compare) -> None:
+    """A part of it, large enough to be read, on a light background."""
+    app = conference(Script(joined(sharing("streamcarol")), still=True))
+    app.theme = "textual-light"
+    keys = ("b", "z", "z", *["H"] * 4, *["K"] * 4)
+    assert snap_compare(app, terminal_size=(100, 30), run_before=when(CallState.JOINED, *keys))
+
+
+def test_focus_ascii(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without colours and without UTF-8."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = conference(Script(joined(sharing("streamcarol")), still=True), look=PLAIN, ascii_only=True, no_color=True)
+    assert snap_compare(app, run_before=when(CallState.JOINED, "b"))

@@ -28,6 +28,7 @@ from tui.core.events import (
 from tui.core.journal import Journal
 from tui.core.presence import Presence
 from tui.core.refusals import NOBODY_YET
+from tui.core.renditions import Renditions
 from tui.core.roster import Roster
 from tui.core.talk import Talk
 from tui.core.talkers import Talkers
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from tui.core.chat import Dialect
     from tui.core.discovery import Endpoint
     from tui.core.peer import LocalTrack, RemoteTrack
+    from tui.core.renditions import Rendition
     from tui.core.stats import PeerStats
     from tui.core.viewing import Kind
     from tui.core.wire import Json
@@ -149,6 +151,7 @@ class Conference:
             on_request=self._on_request,
             dialects=self._dialects,
         )
+        self._renditions = Renditions()
         self._tracks: dict[str, RemoteTrack] = {}
         self._told_tracks: set[str] = set()
         self._published_meta_data = self._told_meta_data = ""
@@ -374,6 +377,15 @@ class Conference:
         """Receive pictures of this height, of everybody or of one; 0 leaves it to the server."""
         await self._viewing.set_height(height, stream_id)
 
+    async def ask_renditions(self, stream_id: str) -> None:
+        """Ask in which sizes the server has a participant's picture; `renditions_of` tells once it has answered."""
+        if self._adaptor is not None:
+            await self._adaptor.get_stream_info(stream_id)
+
+    def renditions_of(self, stream_id: str) -> tuple[Rendition, ...]:
+        """The sizes to choose from, from the lowest on; nothing while the server has not said."""
+        return self._renditions.of(stream_id)
+
     def owner_of(self, track: RemoteTrack) -> str | None:
         """The stream id of who is on that track now."""
         return self._roster.owner_of(track)
@@ -475,6 +487,8 @@ class Conference:
             case "play_finished" if record.get("streamId") == self._room:
                 # Perhaps the last of the others has left: we stay, and it is played again (section 4.5).
                 self._play_ended()
+            case "streamInformation":
+                self._renditions.take(record)
             case "videoTrackAssignmentList" if record.get("streamId") == self._room:
                 self._talk.assign(record)
             case "closed":

@@ -73,12 +73,6 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
     """
 
     @dataclass
-    class Alone(Message):
-        """Only this person is to be shown, or everybody again."""
-
-        key: str
-
-    @dataclass
     class Pinned(Message):
         """This person is pinned from now on, or nobody."""
 
@@ -200,11 +194,6 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
     def action_page(self, pages: int) -> None:
         """Move the selection by what fits on the screen."""
         self.action_cursor(pages * max(1, self.scrollable_content_region.height // self._row_height - 1))
-
-    def action_alone(self) -> None:
-        """Ask for the selected person alone."""
-        if self.selected is not None:
-            self.post_message(self.Alone(self.selected))
 
     def action_filter(self) -> None:
         """Ask for words to look for."""

@@ -87,10 +87,10 @@ class RoomPanel(Vertical, can_focus=False):
             yield Label(id="health")
             yield Label(id="unread")
             yield Label(id="recording")
-        with Horizontal():
+        with Horizontal(id="whereabouts"):
             yield Label(id="place")
             yield Label(id="own")
-        with Horizontal():
+        with Horizontal(id="own-media"):
             yield Label(id="microphone")
             yield LevelMeter(self._marks, id="meter")
             yield Label(id="camera")
