@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tui.core.events import Participant
 from tui.core.records import stale
+from tui.core.sharing import PRESENTATION
 from tui.core.wire import is_stream_id
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ UNKNOWN_AFTER = 2.0
 """Seconds after which a picture is shown although no list has named its owner yet."""
 
 _SLOT = re.compile(r"(video|audio)Track\d+\Z")
-_PRESENTATION = "_presentation"
 _KINDS = ("video", "audio")
 
 
@@ -71,7 +71,7 @@ class Roster:
 
     def __init__(self, room: str, own_id: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._room = room
-        self._own_ids = {own_id, own_id + _PRESENTATION}
+        self._own_ids = {own_id, own_id + PRESENTATION}
         self._clock = clock
         self._people: dict[str, _Person] = {}
         self._lines: dict[str, _Line] = {}
@@ -261,12 +261,13 @@ class Roster:
                     talking=person.microphone and person.stream_id in talking,
                     video=carried.get((person.stream_id, "video")),
                     audio=carried.get((person.stream_id, "audio")),
-                    presentation=carried.get((person.stream_id + _PRESENTATION, "video")),
+                    presentation=carried.get((person.stream_id + PRESENTATION, "video")),
                     role=person.role,
                     play_only=person.play_only and not {(person.stream_id, kind) for kind in _KINDS} & carried.keys(),
                     recording=person.recording,
-                    pinned=person.stream_id in pinned or person.stream_id + _PRESENTATION in pinned,
+                    pinned=person.stream_id in pinned or person.stream_id + PRESENTATION in pinned,
                     stale=person.stale,
+                    sharing=(screen := person.stream_id + PRESENTATION) in self._people or (screen, "video") in carried,
                 )
                 for person in self._people.values()
                 if not self._is_folded(person.stream_id)
@@ -288,7 +289,7 @@ class Roster:
 
     def _is_folded(self, stream_id: str) -> bool:
         """Whether this is the screen of somebody who is listed."""
-        return stream_id.endswith(_PRESENTATION) and stream_id.removesuffix(_PRESENTATION) in self._people
+        return stream_id.endswith(PRESENTATION) and stream_id.removesuffix(PRESENTATION) in self._people
 
     def _owner(self, track: RemoteTrack) -> str | None:
         """Whoever is on a track, be it ourselves."""
