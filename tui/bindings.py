@@ -95,6 +95,8 @@ ROOM: Final = (
     _key("room.pan_right", "shift+right,L", "pan(1, 0)", "Pan right", "The part of the picture further right."),
     _key("room.pan_up", "shift+up,K", "pan(0, -1)", "Pan up", "The part of the picture further up."),
     _key("room.pan_down", "shift+down,J", "pan(0, 1)", "Pan down", "The part of the picture further down."),
+    _key("room.share", "S", "app.share", "Share", "Show a screen or a file beside your camera, or show it no more."),
+    _key("room.retry", "i", "app.retry", "Try now", "Try the lost connection again at once."),
 )
 
 PEOPLE: Final = (
@@ -163,6 +165,15 @@ REACTIONS: Final = (
     _key("reaction.close", "escape,q,r", "screen.dismiss", "Close", "Show nothing."),
 )
 
+SHARE: Final = (
+    _key("share.choose", "enter,space", "select", "Share", "Share the selected one."),
+    _key("share.up", "up", "cursor_up", "Up", "Select the one above."),
+    _key("share.down", "down", "cursor_down", "Down", "Select the one below."),
+    _key("share.close", "escape,q,S", "screen.dismiss", "Close", "Share nothing."),
+)
+
+PATH: Final = (_key("path.close", "escape", "dismiss", "Back", "Choose no file."),)
+
 JOIN: Final = (_key("join.cancel", "escape", "cancel", "Back", "Go back without joining.", shown=True),)
 
 DEVICES: Final = (
@@ -201,6 +212,8 @@ GROUPS: Final[dict[str, tuple[Binding, ...]]] = {
     "Chat": CHAT_HISTORY,
     "Chat field": CHAT_INPUT,
     "Reactions": REACTIONS,
+    "Share a screen": SHARE,
+    "Path of a file": PATH,
     "Statistics": STATISTICS,
     "Join form": JOIN,
     "Devices": DEVICES,

@@ -17,19 +17,22 @@ from tui.core.events import (
     LocalMediaChanged,
     ModeratorRequest,
     Reaction,
+    RetryPlanned,
     RosterChanged,
 )
-from tui.text import with_hint
-from tui.updates import aside, chat_line, people, question
+from tui.text import printable, with_hint
+from tui.updates import aside, chat_line, countdown, people, question
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tui.core.events import Event
     from tui.updates import Person
 
 _CHANGES = (
     ("microphone", "{} is not muted any more", "{} is muted"),
     ("camera", "{} has the camera on", "{} has the camera off"),
-    ("presentation", "{} shares a screen", "{} does not share a screen any more"),
+    ("sharing", "{} shares a screen", "{} does not share a screen any more"),
     ("recording", "{} records the call", "{} does not record any more"),
 )
 
@@ -37,7 +40,8 @@ _CHANGES = (
 class Transcript:
     """What is worth a line, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._known: dict[str, Person] = {}
         self._joined = False
         self._own: LocalMediaChanged | None = None
@@ -58,6 +62,8 @@ class Transcript:
                     return [line]
                 self._joined = True
                 return [line, self._everybody]
+            case RetryPlanned(attempt, due, reason):
+                return [f"reconnecting: {printable(reason)}, try {attempt}, next in {countdown(due - self._clock())}"]
             case RosterChanged(participants):
                 before, self._known = self._known, {person.key: person for person in people(participants)}
                 # Until one has joined, who comes and goes is whom the server is just naming.
@@ -75,7 +81,7 @@ class Transcript:
                 told = "you, not sent yet" if entry.unsent else name
                 return [f"{told}: {first}", *(f"  {line}" for line in more)]
             case Reaction() | Announced():
-                entry_or_none = aside(event, next(self._numbers), time.time())
+                entry_or_none = aside(event, next(self._numbers), self._clock())
                 return [] if entry_or_none is None else [entry_or_none.text]
             case ModeratorRequest(obeyed=False):
                 return [f"{question(event).text} Answer /yes or /no."]

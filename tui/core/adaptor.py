@@ -230,8 +230,9 @@ class WebRTCAdaptor:
         """Publish the own tracks as ``stream_id``, into the room ``main_track`` when one is named.
 
         With a ``picture`` that alone is published, such as a screen beside the camera. ``credentials`` stands for the
-        three arguments after the id, and is asked anew at each attempt. Returns when the request is under way; ``publish_started`` follows, or ``session_restored`` after a short interruption. Raises
-        `UsageError` for an id that AMS does not take, and what `open` raises.
+        three arguments after the id, and is asked anew at each attempt. Returns when the request is under way;
+        ``publish_started`` follows, or ``session_restored`` after a short interruption. Raises `UsageError` for an id
+        that AMS does not take, and what `open` raises.
         """
         _check_id(stream_id)
         command = Publish(

@@ -27,6 +27,8 @@ class Marks:
     into: str
     out: str
     here: str
+    screen: str
+    """Of whoever shares one."""
     heights: str
     """Of the columns of a small graph, from nothing to full."""
 
@@ -63,6 +65,7 @@ UNICODE: Final = Marks(
     into="←",
     out="→",
     here="·",
+    screen="▣",
     heights="▁▂▃▄▅▆▇█",
 )
 
@@ -78,6 +81,7 @@ ASCII: Final = Marks(
     into="<-",
     out="->",
     here="--",
+    screen="[]",
     heights="_.-=+*#",
 )
 

@@ -42,6 +42,7 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
         "people--marks",
         "people--recording",
         "people--hand",
+        "people--sharing",
         "people--talking",
     }
     DEFAULT_CSS = """
@@ -50,6 +51,7 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
         .people--id { color: $text-muted; }
         .people--marks { color: $text-warning; }
         .people--hand { color: $text-warning; text-style: bold; }
+        .people--sharing { color: $text-accent; text-style: bold; }
         .people--recording { color: $text-error; text-style: bold; }
         .people--talking { color: $text-success; text-style: bold; }
         .people--cursor { background: $surface-lighten-2; }
@@ -167,6 +169,8 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
             marks.append((f"{self._marks.on} hand raised ", "people--hand"))
         if person.recording:
             marks.append((f"{self._marks.on} recording ", "people--recording"))
+        if person.sharing:
+            marks.append((f"{self._marks.screen} sharing ", "people--sharing"))
         if person.silenced:
             marks.append((f"{self._marks.failed} muted for you ", "people--marks"))
         if person.talking and person.microphone:
