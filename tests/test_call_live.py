@@ -172,7 +172,7 @@ async def test_a_shared_screen_comes_back_with_the_connection() -> None:
 
 async def test_what_cannot_be_shared_is_said_and_the_call_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", "")
-    async with RoomServer() as server, two_of_us(server) as (call, told, bob):
+    async with RoomServer() as server, two_of_us(server) as (call, told, _):
         await call.share("/nowhere/talk.mp4")
         ended = [event for event in told if isinstance(event, SharingChanged)]
         assert [(event.state, event.reason) for event in ended] == [

@@ -60,7 +60,7 @@ ROOM: Final = (
     ),
     _key("room.camera", "v", "app.camera", "Camera", "Show or hide yourself.", shown=True),
     _key("room.deafen", "d", "app.deafen", "Deafen", "Hear nothing or everybody."),
-    _key("room.devices", "o", "app.devices", "Devices", "Choose and try sound output and microphone."),
+    _key("room.devices", "o", "app.devices", "Devices", "Choose sound output, microphone and picture; try sound."),
     _key("room.louder", "plus,equals_sign", "app.volume(10)", "Louder", "Everybody louder, up to 200 %."),
     _key("room.quieter", "minus", "app.volume(-10)", "Quieter", "Everybody quieter."),
     _key(

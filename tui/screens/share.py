@@ -17,7 +17,6 @@ from textual.widgets.option_list import Option
 from tui import bindings
 from tui.media.threads import in_thread
 from tui.screens.path import PathScreen
-from tui.text import with_hint
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -64,11 +63,9 @@ class ShareScreen(ModalScreen["str | None"]):
             moved = sources.highlighted
             sources.set_options([*(Option(one.title, one.device) for one in screens.found), *self._others])
             sources.highlighted = moved + len(screens.found) if moved else 0
-        self._say(with_hint(screens.problem, screens.hint))
-
-    def _say(self, problem: str) -> None:
-        self.query_one("#problem", Label).update(Content(problem))
-        self.query_one("#problem").display = bool(problem)
+        label = self.query_one("#problem", Label)
+        label.display = bool(screens.problem)
+        label.update(Content(f"No screen can be shown: {screens.problem}.\n{screens.hint}"))
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:

@@ -58,7 +58,8 @@ class RoomPanel(Vertical, can_focus=False):
         #microphone { width: auto; margin-right: 1; }
         #meter { margin-right: 2; }
         #camera { width: auto; margin-right: 2; }
-        #sharing { width: auto; max-width: 40%; margin-right: 2; color: $text-accent; text-style: bold; }
+        #sharing { width: auto; max-width: 40%; margin-right: 2; color: $text-accent; text-style: bold; display: none; }
+        &.-sharing #sharing { display: block; }
         #sound { width: 1fr; }
         #said { height: auto; display: none; }
         #notice { width: 1fr; height: auto; max-height: 3; text-wrap: wrap; color: $text-warning; }
@@ -163,6 +164,7 @@ class RoomPanel(Vertical, can_focus=False):
             self._say("microphone", Content(self._device("microphone", view.microphone)))
         self._say("camera", Content(self._device("camera", view.camera)))
         self._say("sharing", Content(self._sharing(view.share)))
+        self.set_class(view.share.state is not ShareState.OFF, "-sharing")
         self._say("sound", Content(self._sound(view)))
         meter = self.query_one(LevelMeter)
         meter.display = view.microphone is not None
