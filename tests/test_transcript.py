@@ -57,6 +57,7 @@ def told(*events: Event) -> list[str]:
         (Reaction("bob", "Bob", "thumbs_up"), ["Bob reacts: thumbs up 👍"]),
         (Announced(Notice.HAND_RAISED, "bob", "Bob"), ["Bob raises a hand"]),
         (Announced(Notice.PINNED, "me", "Me"), []),
+        (Announced(Notice.SCREEN_SHARED, "bob", "Bob"), []),
         (
             ModeratorRequest(1, Wish.MICROPHONE_OFF, "bob", "Bob"),
             ["Bob asks you to mute your microphone. Answer /yes or /no."],

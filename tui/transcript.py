@@ -16,6 +16,7 @@ from tui.core.events import (
     ChatMessage,
     LocalMediaChanged,
     ModeratorRequest,
+    Notice,
     Reaction,
     RetryPlanned,
     RosterChanged,
@@ -80,6 +81,9 @@ class Transcript:
                 first, *more = entry.text.split("\n")
                 told = "you, not sent yet" if entry.unsent else name
                 return [f"{told}: {first}", *(f"  {line}" for line in more)]
+            case Announced(Notice.SCREEN_SHARED):
+                # The list says so, and says too when it ends.
+                return []
             case Reaction() | Announced():
                 entry_or_none = aside(event, next(self._numbers), self._clock())
                 return [] if entry_or_none is None else [entry_or_none.text]

@@ -1535,6 +1535,9 @@ async def test_sharing_ends_with_the_time_in_the_room(room: Room) -> None:
     await shared(room)
     await room.conference.leave()
     assert room.told(SharingChanged)[-1].state is ShareState.OFF
+    await room.join()
+    assert room.adaptor.sent("enable_track") == []
+    await room.conference.leave()
     await room.conference.stop_sharing()
     assert not await room.conference.share(Black())
 

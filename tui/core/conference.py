@@ -540,8 +540,7 @@ class Conference:
                 # Whoever was there before it was restored knows of it.
                 self._screen_untold |= info == "publish_started"
                 self.spawn(self._tell_changes(), "changes")
-                # The server would send it back to us.
-                self.spawn(self._viewing.enable(self._sharing.stream_id, None, False), "own screen")
+                self.spawn(self._refuse_own_screen(), "own screen")
             case "publish_finished" | "reconnection_attempt_for_publisher":
                 self._sharing.seen(False)
         self.roster_changed()
@@ -666,6 +665,7 @@ class Conference:
             return
         await self._adaptor.get_broadcast_object(self._room)
         await self._viewing.resume(self._adaptor)
+        await self._refuse_own_screen()
         if self._listed:
             await self._adaptor.join_room(
                 self._room,
@@ -674,6 +674,11 @@ class Conference:
                 role=self._role,
                 metadata=self._presence.meta_data(),
             )
+
+    async def _refuse_own_screen(self) -> None:
+        """The server would send it back to us: of our streams it knows only one to leave out."""
+        if self._adaptor is not None and self._sharing.state is ShareState.ON and not self._publish_only:
+            await self._adaptor.enable_track(self._room, self._sharing.stream_id, False)
 
     async def _media_changed(self, medium: str) -> None:
         self._emit(self._presence.media)
