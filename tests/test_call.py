@@ -15,7 +15,15 @@ from tests.waiting import until
 from tui import call as call_module
 from tui.call import Call
 from tui.config import JoinOptions
-from tui.core.events import Callback, Participant, RosterChanged, TrackAdded, TrackRemoved
+from tui.core.events import (
+    Callback,
+    Participant,
+    RosterChanged,
+    ShareState,
+    SharingChanged,
+    TrackAdded,
+    TrackRemoved,
+)
 from tui.core.peer import RemoteTrack
 from tui.core.renditions import Rendition
 from tui.core.sdp import TrackLine
@@ -24,7 +32,7 @@ from tui.media import sharpness
 from tui.media.board import LOCAL, Board
 from tui.media.cells import Depth, Glyphs, Look, Size
 from tui.media.generated import Silence
-from tui.media.pictures import Black
+from tui.media.pictures import Black, TestPattern
 from tui.media.sources import CameraVideo, open_sources
 from tui.session import PictureChanged, QualityChanged
 from tui.statistics import Health
@@ -32,6 +40,7 @@ from tui.statistics import Health
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tui.media.tracks import VideoTrack
     from tui.session import CallEvent
 
 
@@ -222,9 +231,18 @@ class Room(Conference):
     """Counts how often it was told of another picture."""
 
     changes = 0
+    shared: VideoTrack | None = None
+    takes_screens = True
 
     async def camera_changed(self) -> None:
         self.changes += 1
+
+    async def share(self, picture: VideoTrack, source: str = "") -> bool:
+        self.shared = picture if self.takes_screens else None
+        return self.takes_screens
+
+    async def stop_sharing(self) -> None:
+        self.shared = None
 
 
 async def showing(options: JoinOptions) -> tuple[Call, Room, list[CallEvent]]:
@@ -310,4 +328,34 @@ async def test_who_publishes_no_picture_is_told_so() -> None:
     assert isinstance(note, Callback)
     assert "no picture" in str(note.obj)
     assert room.changes == 0
+    await call.aclose()
+
+
+async def test_a_shared_picture_is_given_back_when_it_is_seen_no_more() -> None:
+    call, room, told = await showing(JoinOptions(audio=False, camera="none"))
+    pictures = []
+    for is_stopped in (True, False):
+        await call.share("test")
+        assert room.shared is not None
+        pictures.append(room.shared)
+        if is_stopped:
+            call._on_event(SharingChanged(ShareState.OFF))
+    assert [picture.readyState for picture in pictures] == ["ended", "live"]
+    await call.aclose()
+    assert pictures[1].readyState == "ended"
+    assert told == [SharingChanged(ShareState.OFF)]
+
+
+async def test_a_picture_that_opens_when_the_call_is_over_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[VideoTrack] = []
+
+    async def opening(*_: object) -> VideoTrack:
+        opened.append(TestPattern())
+        return opened[-1]
+
+    monkeypatch.setattr(call_module, "open_shared", opening)
+    call, room, _ = await showing(JoinOptions(audio=False, camera="none"))
+    room.takes_screens = False
+    await call.share("test")
+    assert [picture.readyState for picture in opened] == ["ended"]
     await call.aclose()

@@ -23,7 +23,7 @@ from tui import bindings, choices, layouts
 from tui.bridge import Bridge
 from tui.choices import Choices
 from tui.commands import Commands
-from tui.core.events import CallState, Direction
+from tui.core.events import CallState, Direction, ShareState
 from tui.errors import ExitCode, FileError
 from tui.export import export
 from tui.layouts import Layout
@@ -40,6 +40,7 @@ from tui.screens.person import PersonScreen
 from tui.screens.reaction import ReactionScreen
 from tui.screens.request import RequestScreen
 from tui.screens.room import RoomScreen
+from tui.screens.share import ShareScreen
 from tui.screens.statistics import StatisticsScreen
 from tui.text import printable, with_hint
 from tui.updates import CallView, LogLine, Update
@@ -226,7 +227,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
         for screen in self.screen_stack:
             if isinstance(screen, DeviceScreen):
                 screen.view = new
-        if (old.state, old.microphone, old.camera) != (new.state, new.microphone, new.camera):
+        before, now = ((view.state, view.microphone, view.camera, view.share.state) for view in (old, new))
+        if before != now:
             self.refresh_bindings()
         if new.joined_at is not None and not self._remembered:
             self._remembered = True
@@ -258,6 +260,9 @@ class ConferenceApp(App[None], inherit_bindings=False):
                 self.notify(text, severity="warning", markup=False)
         if new.state is CallState.JOINED and new.output_hint and new.output_hint != old.output_hint:
             self.notify(new.output_hint, severity="warning", markup=False)
+        if new.share.reason and new.share != old.share:
+            text = f"Nothing is shared: {with_hint(new.share.reason, new.share.hint)}"
+            self.notify(text, severity="warning", markup=False)
         if new.muted_speech is not None and new.muted_speech != old.muted_speech:
             self.notify("You are muted but talking.", severity="warning", markup=False)
 
@@ -279,6 +284,11 @@ class ConferenceApp(App[None], inherit_bindings=False):
                 return True if view.camera is not None else None
             case "deafen" | "volume":
                 return True if view.in_call else None
+            case "share":
+                may_begin = view.state is CallState.JOINED and not self._options.play_only
+                return True if may_begin or view.share.state is not ShareState.OFF else None
+            case "retry":
+                return view.state is CallState.RECONNECTING
             case "react":
                 return True if view.state is CallState.JOINED else None
             case "hand":
@@ -416,6 +426,21 @@ class ConferenceApp(App[None], inherit_bindings=False):
     def _react(self, reaction: str | None) -> None:
         if reaction is not None:
             self._bridge.react(reaction)
+
+    def action_share(self) -> None:
+        """Choose what to show beside the camera, or show it no more."""
+        if self.view.share.state is not ShareState.OFF:
+            self._bridge.stop_sharing()
+        elif self.screen is self._room:
+            self.push_screen(ShareScreen(self._marks.ellipsis), self._share)
+
+    def _share(self, source: str | None) -> None:
+        if source is not None:
+            self._bridge.share(source)
+
+    def action_retry(self) -> None:
+        """Try the lost connection again at once."""
+        self._bridge.retry()
 
     @on(EventLog.Opened)
     def _open(self, message: EventLog.Opened) -> None:

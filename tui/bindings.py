@@ -60,7 +60,7 @@ ROOM: Final = (
     ),
     _key("room.camera", "v", "app.camera", "Camera", "Show or hide yourself.", shown=True),
     _key("room.deafen", "d", "app.deafen", "Deafen", "Hear nothing or everybody."),
-    _key("room.devices", "o", "app.devices", "Devices", "Choose and try sound output and microphone."),
+    _key("room.devices", "o", "app.devices", "Devices", "Choose sound output, microphone and picture; try sound."),
     _key("room.louder", "plus,equals_sign", "app.volume(10)", "Louder", "Everybody louder, up to 200 %."),
     _key("room.quieter", "minus", "app.volume(-10)", "Quieter", "Everybody quieter."),
     _key(
@@ -111,6 +111,8 @@ ROOM: Final = (
     _key("room.pan_right", "shift+right,L", "pan(1, 0)", "Pan right", "The part of the picture further right."),
     _key("room.pan_up", "shift+up,K", "pan(0, -1)", "Pan up", "The part of the picture further up."),
     _key("room.pan_down", "shift+down,J", "pan(0, 1)", "Pan down", "The part of the picture further down."),
+    _key("room.share", "S", "app.share", "Share", "Show a screen or a file beside your camera, or show it no more."),
+    _key("room.retry", "R", "app.retry", "Try now", "Try the lost connection again at once."),
 )
 
 PEOPLE: Final = (
@@ -184,6 +186,15 @@ REACTIONS: Final = (
     _key("reaction.close", "escape,q,r", "screen.dismiss", "Close", "Show nothing."),
 )
 
+SHARE: Final = (
+    _key("share.choose", "enter,space", "select", "Share", "Share the selected one."),
+    _key("share.up", "up", "cursor_up", "Up", "Select the one above."),
+    _key("share.down", "down", "cursor_down", "Down", "Select the one below."),
+    _key("share.close", "escape,q,S", "screen.dismiss", "Close", "Share nothing."),
+)
+
+PATH: Final = (_key("path.close", "escape", "dismiss", "Back", "Choose no file."),)
+
 JOIN: Final = (
     _key("join.cancel", "escape", "cancel", "Back", "Go back without joining.", shown=True),
     _key("join.devices", "f2", "devices", "Devices", "Choose microphone, camera and sound output.", shown=True),
@@ -237,6 +248,8 @@ GROUPS: Final[dict[str, tuple[Binding, ...]]] = {
     "Chat": CHAT_HISTORY,
     "Chat field": CHAT_INPUT,
     "Reactions": REACTIONS,
+    "Share a screen": SHARE,
+    "Path of a file": PATH,
     "Statistics": STATISTICS,
     "Details of a person": PERSON,
     "Join form": JOIN,

@@ -36,7 +36,9 @@ from tui.core.events import (
     ModeratorRequest,
     Notice,
     Reaction,
+    RetryPlanned,
     RosterChanged,
+    SharingChanged,
     TrackAdded,
     TrackRemoved,
 )
@@ -44,7 +46,19 @@ from tui.crowd import Crowd
 from tui.errors import AntconfError, DeviceError
 from tui.session import HealthChanged, MutedSpeech, PictureChanged, QualityChanged, SoundChanged
 from tui.text import printable, with_hint
-from tui.updates import CallView, ChatLine, LogLine, Question, Update, aside, chat_line, log_line, question
+from tui.updates import (
+    CallView,
+    ChatLine,
+    LogLine,
+    Question,
+    Retry,
+    Share,
+    Update,
+    aside,
+    chat_line,
+    log_line,
+    question,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -215,6 +229,18 @@ class Bridge:
     def use_camera(self, device: str) -> None:
         """Show another camera, a screen, a file or nothing from now on."""
         self._ask(self._set(lambda session: session.use_camera(device)))
+
+    def share(self, source: str) -> None:
+        """Show a screen, a file or a test picture beside the camera."""
+        self._ask(self._set(lambda session: session.share(source)))
+
+    def stop_sharing(self) -> None:
+        """Show no such screen any more."""
+        self._ask(self._set(lambda session: session.stop_sharing()))
+
+    def retry(self) -> None:
+        """Try the lost connection again at once."""
+        self._ask(self._set(lambda session: session.retry()))
 
     def speak_while_held(self, seconds: float) -> None:
         """Speak for that time, unless asked anew."""
@@ -429,6 +455,11 @@ class Bridge:
                     self._view = self._moved(event)
                 case RosterChanged(participants):
                     self._roster = participants
+                case RetryPlanned(attempt, due, reason):
+                    self._view = replace(self._view, retry=Retry(attempt, due, printable(reason)))
+                case SharingChanged(state, source, reason, hint):
+                    share = Share(state, printable(source, 60), printable(reason), printable(hint))
+                    self._view = replace(self._view, share=share)
                 case LocalMediaChanged(microphone, camera):
                     self._view = replace(self._view, microphone=microphone, camera=camera)
                 case Callback() | TrackAdded() | TrackRemoved():
@@ -476,6 +507,7 @@ class Bridge:
             hint=printable(event.hint),
             exit_code=event.exit_code,
             joined_at=joined_at,
+            retry=None,
         )
         if event.state in (CallState.IDLE, CallState.FAILED):
             self._roster = None
@@ -494,6 +526,7 @@ class Bridge:
                 volume=self._volume,
                 input="",
                 picture="",
+                share=Share(),
                 echo="",
                 recording="",
                 muted_speech=None,
@@ -540,6 +573,12 @@ class Bridge:
                 return LogLine(self._clock(), Direction.LOCAL, state.value, text, state is CallState.FAILED)
             case RosterChanged() | LocalMediaChanged() | TrackAdded() | TrackRemoved() | QualityChanged():
                 return None
+            case RetryPlanned():
+                # The callback that it is made of is in the log already.
+                return None
+            case SharingChanged(state, source, reason, hint):
+                said = ": ".join(filter(None, (state.value, source, with_hint(reason, hint))))
+                return LogLine(self._clock(), Direction.LOCAL, "share", printable(said), bool(reason))
             case ChatMessage() | Reaction() | ModeratorRequest() | Announced():
                 # Their data-channel messages are in the log already.
                 return None

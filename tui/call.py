@@ -10,7 +10,18 @@ import time
 from typing import TYPE_CHECKING
 
 from tui.core.conference import Conference
-from tui.core.events import Announced, Callback, Direction, Notice, Reaction, RosterChanged, TrackAdded, TrackRemoved
+from tui.core.events import (
+    Announced,
+    Callback,
+    Direction,
+    Notice,
+    Reaction,
+    RosterChanged,
+    ShareState,
+    SharingChanged,
+    TrackAdded,
+    TrackRemoved,
+)
 from tui.core.ice import named
 from tui.core.tasks import Tasks
 from tui.desk import SoundDesk
@@ -20,7 +31,7 @@ from tui.media.board import LOCAL
 from tui.media.reception import Reception
 from tui.media.seating import Benches, Seating
 from tui.media.sharpness import Sharpness
-from tui.media.sources import CameraVideo, Sources, default_camera, open_picture, open_sources
+from tui.media.sources import CameraVideo, Sources, default_camera, open_picture, open_shared, open_sources
 from tui.quality import Qualities
 from tui.session import HealthChanged, MutedSpeech, PictureChanged, QualityChanged
 from tui.statistics import Statistics
@@ -34,6 +45,7 @@ if TYPE_CHECKING:
     from tui.core.peer import RemoteTrack
     from tui.core.stats import TrackStats
     from tui.media.board import Board
+    from tui.media.tracks import VideoTrack
     from tui.session import CallEvent, SoundReport
 
 _LOOK_SECONDS = 2.0
@@ -60,6 +72,8 @@ class Call:
         self._videos: dict[str, RemoteTrack] = {}
         self._sources = Sources()
         self._switching = asyncio.Lock()
+        self._shared: VideoTrack | None = None
+        self._sharing = asyncio.Lock()
         self._conference: Conference | None = None
         self._tasks = Tasks()
         self._held: asyncio.TimerHandle | None = None
@@ -185,6 +199,37 @@ class Call:
         if self._conference is not None:
             await self._conference.camera_changed()
 
+    async def share(self, source: str) -> None:
+        """`Session`."""
+        conference = self._conference
+        if conference is None:
+            return
+        async with self._sharing:
+            await conference.stop_sharing()
+            try:
+                picture = self._shared = await open_shared(source, self._note)
+            except DeviceError as error:
+                self._emit(SharingChanged(ShareState.OFF, source, str(error), error.hint))
+                return
+            if not await conference.share(picture, picture.label):
+                self._give_screen_back()
+
+    async def stop_sharing(self) -> None:
+        """`Session`."""
+        async with self._sharing:
+            if self._conference is not None:
+                await self._conference.stop_sharing()
+
+    def _give_screen_back(self) -> None:
+        if self._shared is not None:
+            self._shared.stop()
+            self._shared = None
+
+    async def retry(self) -> None:
+        """`Session`."""
+        if self._conference is not None:
+            self._conference.retry()
+
     def _tell_picture(self) -> None:
         own = self._sources.video
         if own is not None:
@@ -239,6 +284,7 @@ class Call:
         for track in (self._sources.audio, self._sources.video):
             if track is not None:
                 track.stop()
+        self._give_screen_back()
         try:
             if self._conference is not None:
                 await self._conference.aclose()
@@ -267,6 +313,8 @@ class Call:
                 self._follow_slots(participants)
                 self._reception.follow(participants)
                 self._desk.follow(participants)
+            case SharingChanged(ShareState.OFF):
+                self._give_screen_back()
         self._emit(event)
         if isinstance(event, Callback) and event.info == "speaking_but_muted":
             self._emit(MutedSpeech())

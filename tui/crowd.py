@@ -79,6 +79,7 @@ def _person(
         audio=participant.audio,
         presentation=participant.presentation,
         recording=participant.recording,
+        sharing=participant.sharing or participant.presentation is not None,
         hand=hand,
         volume=voice[0],
         silenced=voice[1],

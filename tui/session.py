@@ -132,6 +132,18 @@ class Session(Protocol):
         What is shown is told by `PictureChanged`. Failing is a line in the log, and the old one goes on.
         """
 
+    async def share(self, source: str) -> None:
+        """Show a screen, a media file or ``test`` beside the camera, in place of what was shown so.
+
+        What becomes of it is told by `SharingChanged`, and so is why it cannot be opened.
+        """
+
+    async def stop_sharing(self) -> None:
+        """Show no such screen any more."""
+
+    async def retry(self) -> None:
+        """Do not wait any longer before the lost connection is tried again."""
+
     async def speak_while_held(self, seconds: float) -> None:
         """Microphone on now and off again after that time, unless asked anew; nothing happens when it is on anyway."""
 

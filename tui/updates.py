@@ -5,13 +5,14 @@ Made by the bridge out of the core's events; the app, the screens and the widget
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from tui.core.events import CallState, Direction, Notice, Reaction, Wish
+from tui.core.events import CallState, Direction, Notice, Reaction, ShareState, Wish
 from tui.errors import ExitCode
 from tui.statistics import Health
 from tui.text import compact, paragraphs, printable, redacted, written
@@ -47,6 +48,8 @@ class Person:
     owner: str = ""
     """Of a shared screen: the key of who shares it."""
     recording: bool = False
+    sharing: bool = False
+    """Shows a screen, though its picture may not reach us."""
     hand: bool = False
     """Asks to be allowed to speak."""
     volume: float = 1.0
@@ -78,6 +81,7 @@ class Person:
             video=self.presentation,
             audio=None,
             presentation=None,
+            sharing=False,
             owner=self.key,
             quality=Health.UNKNOWN,
         )
@@ -92,6 +96,25 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """The next try of a lost connection: the how many-th, when in seconds since the epoch, and why it is needed."""
+
+    attempt: int
+    due: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The screen that we share: ``source`` is its name, ``reason`` why it ended when nobody asked for it."""
+
+    state: ShareState = ShareState.OFF
+    source: str = ""
+    reason: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
     """The whole state of the call as the screen shows it."""
 
@@ -102,6 +125,8 @@ class CallView:
     """What the program ends with when it ends in this state."""
     joined_at: float | None = None
     """Seconds since the epoch; kept while reconnecting."""
+    retry: Retry | None = None
+    """What comes next while reconnecting, as soon as it is known."""
     people: tuple[Person, ...] = ()
     microphone: bool | None = None
     camera: bool | None = None
@@ -114,6 +139,8 @@ class CallView:
     """The microphone in use."""
     picture: str = ""
     """What is shown of ourselves: a camera, a screen, a file."""
+    share: Share = Share()
+    """What is shown beside that."""
     echo: str = ""
     """One line on echo cancellation, empty without a microphone."""
     recording: str = ""
@@ -267,3 +294,8 @@ def skeleton(name: str) -> str:
     return "".join(
         character for character in folded if not character.isspace() and unicodedata.category(character) != "Cf"
     )
+
+
+def countdown(seconds: float) -> str:
+    """What is left, in whole seconds: nothing is left only when it is over."""
+    return f"{max(0, math.ceil(seconds))} s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -29,7 +30,10 @@ from tui.core.events import (
     Notice,
     OnRequest,
     Participant,
+    RetryPlanned,
     RosterChanged,
+    ShareState,
+    SharingChanged,
     TrackAdded,
     TrackRemoved,
     Wish,
@@ -71,7 +75,8 @@ class Adaptor:
         await Adaptor.closing()
         self.closed = True
 
-    async def publish(self, stream_id: str, *_: Any, meta_data: str, **__: Any) -> None:
+    async def publish(self, stream_id: str, *_: Any, meta_data: str, **options: Any) -> None:
+        self.published = options
         self.commands.append(("publish", stream_id, json.loads(meta_data)))
 
     async def play(self, stream_id: str, *_: Any, **options: Any) -> None:
@@ -1386,3 +1391,209 @@ async def test_the_log_holds_no_live_objects(room: Room) -> None:
     for name in ("newTrackAvailable", "data_received"):
         json.dumps(room.log(name)[0].obj)
     track.track.stop()
+
+
+# -- the own screen ----------------------------------------------------------------------------------
+
+SCREEN = "alice_presentation"
+SHARED = {"streamId": SCREEN, "eventType": "SCREEN_SHARED_ON"}
+
+
+def screen_started(room: Room, info: str = "publish_started") -> None:
+    room.adaptor.say(info, {"streamId": SCREEN, "room": "room1"})
+
+
+async def shared(room: Room) -> Black:
+    """A screen that others see."""
+    picture = Black()
+    assert await room.conference.share(picture, "screen :0")
+    await until(lambda: len(room.adaptor.sent("publish")) == 2)
+    screen_started(room)
+    await until(lambda: ("alice", SHARED) in room.adaptor.data)
+    return picture
+
+
+async def test_a_screen_is_a_second_stream_and_is_announced_when_it_can_be_seen() -> None:
+    room = Room(name="Alice", role="speaker")
+    await room.join()
+    picture = Black()
+    assert await room.conference.share(picture, "screen :0")
+    await until(lambda: len(room.adaptor.sent("publish")) == 2)
+    stream_id, meta_data = room.adaptor.sent("publish")[1]
+    assert stream_id == SCREEN
+    assert meta_data == {
+        "isMicMuted": False,
+        "isCameraOn": True,
+        "isScreenShared": True,
+        "playOnly": False,
+        "role": "speaker",
+    }
+    assert room.adaptor.published == {
+        "stream_name": "Alice - Screen Share",
+        "main_track": "room1",
+        "role": "speaker",
+        "credentials": None,
+        "picture": picture,
+    }
+    assert room.adaptor.data == []
+    assert not room.person("alice").sharing
+    screen_started(room)
+    await until(lambda: room.adaptor.data == [("alice", SHARED)])
+    assert room.person("alice").sharing
+    assert room.person("alice").presentation is None
+    # The server is not to send it back.
+    await until(lambda: room.adaptor.sent("enable_track") == [("room1", SCREEN, False)])
+    assert room.told(SharingChanged) == [
+        SharingChanged(ShareState.STARTING, "screen :0"),
+        SharingChanged(ShareState.ON, "screen :0"),
+    ]
+    await room.conference.aclose()
+
+
+async def test_sharing_is_stopped_and_begun_again(room: Room) -> None:
+    picture = await shared(room)
+    await room.conference.stop_sharing()
+    assert room.adaptor.sent("stop") == [(SCREEN,)]
+    assert room.told(SharingChanged)[-1] == SharingChanged(ShareState.OFF, "screen :0")
+    assert not room.person("alice").sharing
+    assert picture.readyState == "live"
+    room.adaptor.say("publish_finished", {"streamId": SCREEN})
+    screen_started(room)  # too late
+    assert room.told(SharingChanged)[-1].state is ShareState.OFF
+    await room.conference.stop_sharing()
+    assert room.adaptor.sent("stop") == [(SCREEN,)]
+    assert await room.conference.share(picture)
+    await until(lambda: len(room.adaptor.sent("publish")) == 3)
+    # Another one takes its place.
+    assert await room.conference.share(Black(), "talk.mp4")
+    await until(lambda: len(room.adaptor.sent("publish")) == 4)
+    assert room.adaptor.sent("stop") == [(SCREEN,), (SCREEN,)]
+    states = [event.state for event in room.told(SharingChanged)]
+    assert states[3:] == [ShareState.STARTING, ShareState.OFF, ShareState.STARTING]
+
+
+async def test_a_screen_that_waits_for_a_connection_can_be_given_up(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    async def waits(stream_id: str, **_: Any) -> None:
+        begun.append(stream_id)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(room.adaptor, "publish", waits)
+    assert await room.conference.share(Black())
+    await until(lambda: begun == [SCREEN])
+    await room.conference.stop_sharing()
+    assert [event.state for event in room.told(SharingChanged)] == [ShareState.STARTING, ShareState.OFF]
+    await until(lambda: "sharing a screen" not in [task.get_name() for task in asyncio.all_tasks()])
+
+
+@pytest.mark.parametrize("restored", [False, True])
+async def test_a_screen_comes_back_with_the_connection_and_is_told_when_it_is_new(room: Room, restored: bool) -> None:
+    await shared(room)
+    room.adaptor.say("closed", {"reason": "gone"})
+    assert room.told(SharingChanged)[-1].state is ShareState.STARTING
+    assert not room.person("alice").sharing
+    room.adaptor.commands.clear()
+    # Before the own stream is back nobody can be told.
+    room.adaptor.open_channels.clear()
+    screen_started(room, "session_restored" if restored else "publish_started")
+    assert room.now() is CallState.RECONNECTING
+    room.adaptor.open_channels |= {"alice", "room1"}
+    room.publish_started()
+    room.play_started()
+    assert room.now() is CallState.JOINED
+    assert room.person("alice").sharing
+    await until(lambda: room.adaptor.sent("get_broadcast_object"))
+    await until(lambda: [SHARED] * (not restored) == [event for _, event in room.adaptor.data])
+    await until(lambda: ("room1", SCREEN, False) in room.adaptor.sent("enable_track"))
+
+
+@pytest.mark.parametrize("info", ["publish_finished", "reconnection_attempt_for_publisher", "retry_planned"])
+async def test_the_call_is_not_lost_with_the_screen(room: Room, info: str) -> None:
+    await shared(room)
+    is_attempt = info == "reconnection_attempt_for_publisher"
+    plan = {"attempt": 1, "seconds": 1.0, "reason": "the connection was lost"}
+    room.adaptor.say(info, SCREEN if is_attempt else {"streamId": SCREEN, **plan})
+    assert room.now() is CallState.JOINED
+    lost = ShareState.ON if info == "retry_planned" else ShareState.STARTING
+    assert room.told(SharingChanged)[-1].state is lost
+    assert room.told(RetryPlanned) == []
+
+
+async def test_a_screen_that_is_refused_is_told_and_the_call_goes_on(room: Room) -> None:
+    assert await room.conference.share(Black(), "screen :0")
+    cause = RefusedError("the room is full")
+    room.adaptor.refuse("session_ended", {"streamId": SCREEN, "cause": cause})
+    assert room.told(SharingChanged)[-1] == SharingChanged(ShareState.OFF, "screen :0", "the room is full")
+    assert room.now() is CallState.JOINED
+
+
+async def test_a_screen_that_cannot_be_published_is_told(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: Any, **__: Any) -> None:
+        raise LostError("the signalling connection is closed")
+
+    monkeypatch.setattr(room.adaptor, "publish", fails)
+    assert await room.conference.share(Black())
+    await until(lambda: room.told(SharingChanged)[-1].reason == "the signalling connection is closed")
+    assert room.now() is CallState.JOINED
+
+
+async def test_sharing_ends_with_the_time_in_the_room(room: Room) -> None:
+    await shared(room)
+    await room.conference.leave()
+    assert room.told(SharingChanged)[-1].state is ShareState.OFF
+    await room.join()
+    assert room.adaptor.sent("enable_track") == []
+    await room.conference.leave()
+    await room.conference.stop_sharing()
+    assert not await room.conference.share(Black())
+
+
+async def test_who_only_plays_has_no_screen() -> None:
+    room = Room(play_only=True, name="Bob", stream_id="bob")
+    joining = asyncio.create_task(room.conference.join())
+    await until(lambda: Adaptor.made and room.adaptor.sent("play"))
+    room.play_started()
+    await joining
+    assert not await room.conference.share(Black())
+    assert room.adaptor.sent("publish") == []
+    await room.conference.aclose()
+
+
+async def test_what_is_said_on_the_channel_of_the_screen_is_not_heard_twice(room: Room) -> None:
+    await shared(room)
+    room.list_people(record("bob", "Bob"))
+    await until(lambda: "Bob" in room.names)
+    event = {"eventType": "CHAT_MESSAGE", "streamId": "bob", "message": "hello"}
+    room.hear(event, SCREEN)
+    assert room.told(ChatMessage) == []
+    room.hear(event)
+    assert [message.text for message in room.told(ChatMessage)] == ["hello"]
+
+
+# -- the next try ------------------------------------------------------------------------------------
+
+
+async def test_the_next_try_is_told_while_reconnecting_alone(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    plan = {"attempt": 3, "seconds": 5.0, "reason": "connection refused"}
+    room.adaptor.say("retry_planned", plan)
+    assert room.told(RetryPlanned) == []
+    room.adaptor.say("closed", {"reason": "gone"})
+    room.adaptor.say("retry_planned", plan)
+    assert room.told(RetryPlanned) == [RetryPlanned(3, 1005.0, "connection refused")]
+    # The log has the figures too.
+    assert [line.obj for line in room.log("retry_planned")] == [plan, plan]
+    assert {line.direction for line in room.log("retry_planned")} == {Direction.LOCAL}
+
+
+async def test_trying_at_once_is_passed_on(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(room.adaptor, "retry", lambda: asked.append(True), raising=False)
+    room.conference.retry()
+    assert asked == [True]
+    await room.conference.leave()
+    room.conference.retry()
+    assert asked == [True]

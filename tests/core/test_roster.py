@@ -144,12 +144,16 @@ def test_a_shared_screen_belongs_to_its_owner(roster: Roster) -> None:
     roster.list_subtracks([broadcast("bob_presentation", "Bob - Screen Share"), broadcast("bob", "Bob")])
     roster.add_track(face := track("videoTrack0"))
     roster.add_track(screen := track("videoTrack1"))
+    # Whoever shares is known before the picture comes, and also when there is no slot for it.
+    assert people(roster)["bob"].sharing
+    assert people(roster)["bob"].presentation is None
     roster.assign("video", videos("bob", "bob_presentation"))
     assert list(people(roster)) == ["bob"]
     assert (people(roster)["bob"].video, people(roster)["bob"].presentation) == (face.key, screen.key)
     roster.remove("bob_presentation")
     roster.assign("video", videos("bob", ""))
     assert people(roster)["bob"].presentation is None
+    assert not people(roster)["bob"].sharing
 
 
 def test_what_the_server_sends_back_of_us_is_known_as_our_own(roster: Roster) -> None:

@@ -24,6 +24,8 @@ from tui.core.events import (
     Participant,
     Reaction,
     RosterChanged,
+    ShareState,
+    SharingChanged,
 )
 from tui.media.board import LOCAL
 from tui.session import PictureChanged, SoundChanged, SoundReport
@@ -118,6 +120,8 @@ class ScriptedSession:
         self.hands: list[tuple[str, bool]] = []
         self.voices: dict[str, tuple[float, bool]] = {}
         self.held: list[float] = []
+        self.shared: list[str] = []
+        self.retries = 0
         self._release: asyncio.TimerHandle | None = None
         self.media = LocalMediaChanged(True, True)
         self.sound = SoundChanged("Built-in Audio")
@@ -171,6 +175,16 @@ class ScriptedSession:
 
     async def use_camera(self, device: str) -> None:
         self.emit(PictureChanged(device))
+
+    async def share(self, source: str) -> None:
+        self.shared.append(source)
+        self.emit(SharingChanged(ShareState.ON, source))
+
+    async def stop_sharing(self) -> None:
+        self.emit(SharingChanged(ShareState.OFF))
+
+    async def retry(self) -> None:
+        self.retries += 1
 
     async def speak_while_held(self, seconds: float) -> None:
         self.held.append(seconds)

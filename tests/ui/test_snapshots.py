@@ -9,6 +9,7 @@ import importlib.metadata
 import time
 from collections import deque
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -33,12 +34,16 @@ from tui.core.events import (
     Notice,
     Participant,
     Reaction,
+    RetryPlanned,
+    ShareState,
+    SharingChanged,
     Wish,
 )
 from tui.layouts import Layout
-from tui.media import echo
+from tui.media import echo, screens
 from tui.media.devices import Camera
 from tui.media.pictures import TestPattern
+from tui.media.screens import Screen, Screens
 from tui.rooms import Profile
 from tui.screens.request import RequestScreen
 from tui.session import HealthChanged, QualityChanged, SoundChanged, SoundReport
@@ -223,6 +228,66 @@ def test_reconnecting(snap_compare: Compare) -> None:
     events = [*joined(), CallStateChanged(CallState.RECONNECTING, "The connection was lost.", "Trying again.")]
     app = conference(Script(events), clock=lambda: AT + 0)
     assert snap_compare(app, run_before=when(CallState.RECONNECTING))
+
+
+def test_reconnecting_with_countdown(snap_compare: Compare) -> None:
+    """The cause, the try, the seconds to the next one and the key that does not wait for it."""
+    cause = "meet.example.org:5443 cannot be reached: connection refused"
+    lost = CallStateChanged(CallState.RECONNECTING, "the server does not answer any more")
+    app = conference(Script([*joined(), lost, RetryPlanned(3, AT + 4.2, cause)], still=True))
+
+    async def settle(pilot: Pilot[Any]) -> None:
+        await when(CallState.RECONNECTING)(pilot)
+        pilot.app.clear_notifications()
+        await rest(pilot)
+
+    assert snap_compare(app, run_before=settle)
+
+
+def own_share() -> Script:
+    people = [replace(ROOM[0], sharing=True), ROOM[1], replace(ROOM[2], presentation="videoTrack5"), ROOM[3]]
+    return Script([*joined(people), SharingChanged(ShareState.ON, "screen :0")], still=True)
+
+
+def test_sharing_80x24(snap_compare: Compare) -> None:
+    """We share a screen, and so does Carol: hers has a tile, ours only words and a mark."""
+    assert snap_compare(conference(own_share()), run_before=when(CallState.JOINED))
+
+
+def test_sharing_no_color_ascii(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same where there are neither colours nor other characters."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = conference(own_share(), look=PLAIN, ascii_only=True, no_color=True)
+    assert snap_compare(app, terminal_size=(120, 36), run_before=when(CallState.JOINED))
+
+
+def test_what_to_share(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each screen that there is, a file, the test picture."""
+    found = Screens((Screen("screen::0", "Screen :0, 2560x1440"), Screen("screen::1", "Screen :1, 800x600")))
+    monkeypatch.setattr(screens, "list_screens", lambda: found)
+    assert snap_compare(conference(Script(still=True)), run_before=when(CallState.JOINED, "S"))
+
+
+def test_nothing_to_share(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over SSH: why there is no screen, in words, and what can be shown all the same."""
+    monkeypatch.setattr(screens, "_SOCKETS", Path("/nonexistent"))
+    monkeypatch.setenv("DISPLAY", "")
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.delenv("XDG_SESSION_TYPE", raising=False)
+    assert snap_compare(conference(Script(still=True)), run_before=when(CallState.JOINED, "S"))
+
+
+def test_path_of_a_file(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that leads nowhere is said at once."""
+    monkeypatch.setattr(screens, "list_screens", Screens)
+
+    async def ask(pilot: Pilot[Any]) -> None:
+        await when(CallState.JOINED, "S", "enter")(pilot)
+        await pilot.press(*"/nowhere/talk", "full_stop", *"mp4", "enter")
+        await rest(pilot)
+
+    assert snap_compare(conference(Script(still=True)), run_before=ask)
 
 
 def test_failed(snap_compare: Compare) -> None:

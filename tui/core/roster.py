@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tui.core.events import Participant
 from tui.core.records import stale
+from tui.core.sharing import PRESENTATION
 from tui.core.wire import is_stream_id
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ UNKNOWN_AFTER = 2.0
 """Seconds after which a picture is shown although no list has named its owner yet."""
 
 _SLOT = re.compile(r"(video|audio)Track\d+\Z")
-_PRESENTATION = "_presentation"
-_State: TypeAlias = tuple[str, bool, bool, bool, bool, str | None, str | None, str | None, str, bool, bool, bool, bool]
+_State: TypeAlias = tuple[
+    str, bool, bool, bool, bool, str | None, str | None, str | None, str, bool, bool, bool, bool, bool
+]
 """What a `Participant` is beside its id, in the same order."""
 _NOTHING: dict[str, str] = {}
 
@@ -60,8 +62,14 @@ class _Person:
     """Met in the chat alone."""
 
 
-def _state(person: _Person, carried: Mapping[str, Mapping[str, str]], pinned: set[str], talks: bool) -> _State:
-    screen = person.stream_id + _PRESENTATION
+def _state(
+    person: _Person,
+    carried: Mapping[str, Mapping[str, str]],
+    pinned: set[str],
+    talks: bool,
+    known: Collection[str],
+) -> _State:
+    screen = person.stream_id + PRESENTATION
     own = carried.get(person.stream_id, _NOTHING)
     return (
         person.name or person.stream_id,
@@ -77,6 +85,7 @@ def _state(person: _Person, carried: Mapping[str, Mapping[str, str]], pinned: se
         person.stream_id in pinned or screen in pinned,
         person.recording,
         person.stale,
+        screen in known or "video" in carried.get(screen, _NOTHING),
     )
 
 
@@ -93,7 +102,7 @@ class Roster:
 
     def __init__(self, room: str, own_id: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._room = room
-        self._own_ids = {own_id, own_id + _PRESENTATION}
+        self._own_ids = {own_id, own_id + PRESENTATION}
         self._clock = clock
         self._people: dict[str, _Person] = {}
         self._lines: dict[str, _Line] = {}
@@ -281,7 +290,7 @@ class Roster:
         before, self._told = self._told, {}
         for stream_id, person in self._people.items():
             if not self._is_folded(stream_id):
-                state = _state(person, carried, pinned, stream_id in talking)
+                state = _state(person, carried, pinned, stream_id in talking, self._people)
                 known = before.get(stream_id)
                 self._told[stream_id] = (
                     known if known is not None and known[0] == state else (state, Participant(stream_id, *state))
@@ -302,7 +311,7 @@ class Roster:
 
     def _is_folded(self, stream_id: str) -> bool:
         """Whether this is the screen of somebody who is listed."""
-        return stream_id.endswith(_PRESENTATION) and stream_id.removesuffix(_PRESENTATION) in self._people
+        return stream_id.endswith(PRESENTATION) and stream_id.removesuffix(PRESENTATION) in self._people
 
     def _owner(self, track: RemoteTrack) -> str | None:
         """Whoever is on a track, be it ourselves."""

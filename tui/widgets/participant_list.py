@@ -51,6 +51,7 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
         "people--marks",
         "people--recording",
         "people--hand",
+        "people--sharing",
         "people--talking",
         "people--good",
         "people--fair",
@@ -62,6 +63,7 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
         .people--id { color: $text-muted; }
         .people--marks { color: $text-warning; }
         .people--hand { color: $text-warning; text-style: bold; }
+        .people--sharing { color: $text-accent; text-style: bold; }
         .people--recording { color: $text-error; text-style: bold; }
         .people--talking { color: $text-success; text-style: bold; }
         .people--good { color: $text-muted; }
@@ -357,7 +359,7 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
             (not (person.microphone or person.silenced), marks.failed, "muted", "people--marks"),
             (person.key == self.pinned, marks.pinned, "pinned", "people--marks"),
             (person.volume != 1.0 and not person.silenced, "", f"{person.volume:.0%}", "people--marks"),
-            (person.presentation is not None, marks.screen, "screen", "people--talking"),
+            (person.sharing, marks.screen, "sharing", "people--sharing"),
             (not person.camera, marks.off, "camera off", "people--marks"),
         )
         return [(mark, word, style) for is_so, mark, word, style in states if is_so]
