@@ -112,6 +112,7 @@ class Bridge:
         self._requests: deque[ModeratorRequest] = deque(maxlen=REQUESTS)
         self._ringing = False
         self._volume = 1.0
+        self._low_bandwidth = False
         self._voices: dict[str, tuple[float, bool]] = {}
         self._sound_said = ""
         self._session: Session | None = None
@@ -176,6 +177,19 @@ class Bridge:
     def set_camera(self, on: bool) -> None:
         """Be seen or not."""
         self._ask(self._set(lambda session: session.set_camera(on)))
+
+    def set_away(self, away: bool) -> None:
+        """Be away or back."""
+        self._ask(self._set(lambda session: session.set_away(away)))
+
+    def set_low_bandwidth(self, low: bool) -> None:
+        """Sound first, on a thin line; holds for the next rooms too."""
+        with self._lock:
+            self._low_bandwidth = low
+            self._view = replace(self._view, low_bandwidth=low)
+        if self._loop is not None:
+            self._ask(self._set(lambda session: session.set_low_bandwidth(low)))
+        self._ring()
 
     def set_deafened(self, deafened: bool) -> None:
         """Hear nothing or everybody."""
@@ -339,6 +353,8 @@ class Bridge:
         session = self._session = self._factory(options, partial(self._heard, self._call), self._board)
         if self._volume != 1.0:
             await session.set_volume(self._volume)
+        if self._low_bandwidth:
+            await session.set_low_bandwidth(True)
         for stream_id, (volume, muted) in self._voices.items():
             await session.set_voice(stream_id, volume, muted)
         await session.join()
@@ -427,8 +443,8 @@ class Bridge:
                     self._view = self._moved(event)
                 case RosterChanged(participants):
                     self._roster = participants
-                case LocalMediaChanged(microphone, camera):
-                    self._view = replace(self._view, microphone=microphone, camera=camera)
+                case LocalMediaChanged(microphone, camera, away):
+                    self._view = replace(self._view, microphone=microphone, camera=camera, away=away)
                 case Callback() | TrackAdded() | TrackRemoved():
                     pass
                 case ModeratorRequest(obeyed=False):
@@ -482,6 +498,7 @@ class Bridge:
                 people=(),
                 microphone=None,
                 camera=None,
+                away=False,
                 output=None,
                 output_hint="",
                 volume=self._volume,
@@ -558,6 +575,8 @@ class Bridge:
                 return LogLine(self._clock(), Direction.LOCAL, "line", printable(said)) if health else None
             case MutedSpeech():
                 now, before = self._clock(), self._view.muted_speech
+                if self._view.away:
+                    return None
                 if before is not None and 0 <= now - before < REMINDER_PAUSE:
                     return None
                 return LogLine(now, Direction.LOCAL, "sound", "You are muted but talking.")

@@ -241,9 +241,11 @@ def _warn_of_token(options: JoinOptions) -> None:
 def _run_app(
     settings: Mapping[str, Setting], options: JoinOptions, file: File, log: Logbook, *, ask: bool = False
 ) -> int:
+    from tui.alarm import Alarm, Desktop
     from tui.config import remember, validate
     from tui.media.cells import Glyphs
     from tui.terminal import run_app, surface
+    from tui.themes import USUAL, checked
 
     if not ask:
         validate(options)
@@ -253,6 +255,7 @@ def _run_app(
 
         check(options.record_audio)
     wanted = {name: setting.value for name, setting in settings.items()}
+    theme = checked(str(wanted.get("theme", USUAL)))
     ascii_only = bool(wanted.get("ascii"))
     glyphs = Glyphs.ASCII if ascii_only else Glyphs(wanted["glyphs"]) if "glyphs" in wanted else None
     shown = surface(glyphs=glyphs)
@@ -278,6 +281,9 @@ def _run_app(
             validate=validate,
             remember=remember,
             keymap=file.keys,
+            theme=theme,
+            low_bandwidth=bool(wanted.get("low_bandwidth")),
+            alarm=Alarm(bool(wanted.get("bell")), Desktop(wanted.get("notify", Desktop.NONE))),
         )
     except ConfigError as error:
         raise ConfigError(f"{printable(str(file.path), 400)}: {error}", error.hint) from error

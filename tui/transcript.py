@@ -31,6 +31,7 @@ _CHANGES = (
     ("camera", "{} has the camera on", "{} has the camera off"),
     ("presentation", "{} shares a screen", "{} does not share a screen any more"),
     ("recording", "{} records the call", "{} does not record any more"),
+    ("away", "{} is away", "{} is back"),
 )
 
 

@@ -49,6 +49,7 @@ class Person:
     recording: bool = False
     hand: bool = False
     """Asks to be allowed to speak."""
+    away: bool = False
     volume: float = 1.0
     """How loud the user wants to hear this person."""
     silenced: bool = False
@@ -67,6 +68,7 @@ class Person:
             microphone=True,
             camera=True,
             talking=False,
+            away=False,
             video=self.presentation,
             audio=None,
             presentation=None,
@@ -116,6 +118,10 @@ class CallView:
     health_reason: str = ""
     question: Question | None = None
     """What has to be answered next."""
+    away: bool = False
+    """Microphone and camera are off until one is back."""
+    low_bandwidth: bool = False
+    """Sound first: few and small pictures, of who speaks alone."""
 
     @property
     def in_call(self) -> bool:
@@ -256,6 +262,7 @@ def people(roster: Iterable[Participant]) -> tuple[Person, ...]:
                 audio=participant.audio,
                 presentation=participant.presentation,
                 recording=participant.recording,
+                away=participant.away,
             )
         )
     return tuple(drawn)

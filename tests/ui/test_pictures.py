@@ -132,7 +132,7 @@ async def test_pictures_off_and_on(stage: Stage) -> None:
 
 
 async def test_another_theme(stage: Stage) -> None:
-    for theme in ("textual-light", "ansi-dark", "textual-dark"):
+    for theme in ("light", "terminal", "dark"):
         stage.app.theme = theme
         await stage.move()
         await stage.right()

@@ -70,8 +70,9 @@ class Participant:
 
     ``video``, ``audio`` and ``presentation`` (the picture of a shared screen) name the tracks that carry them at
     present (`RemoteTrack.key`), ``None`` without. ``pinned`` is whoever keeps the slot whoever speaks, ``recording``
-    whoever says that they record the call, ``stale`` whoever the server has not heard of for a while. Whose picture
-    plays before the server says who it is has a ``stream_id`` that begins with ``?``.
+    whoever says that they record the call, ``away`` whoever says that they are, ``stale`` whoever the server has not
+    heard of for a while. Whose picture plays before the server says who it is has a ``stream_id`` that begins with
+    ``?``.
     """
 
     stream_id: str
@@ -88,6 +89,7 @@ class Participant:
     pinned: bool = False
     recording: bool = False
     stale: bool = False
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +118,14 @@ class TrackRemoved:
 
 @dataclass(frozen=True, slots=True)
 class LocalMediaChanged:
-    """State of the own microphone and camera; ``None`` means there is none in this call."""
+    """State of the own microphone and camera; ``None`` means there is none in this call.
+
+    ``away``: both are off until one is back.
+    """
 
     microphone: bool | None
     camera: bool | None
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ class _Person:
     microphone: bool = True
     camera: bool = True
     recording: bool = False
+    away: bool = False
     play_only: bool = False
     listed: bool = False
     """Named by the server, not only met as the owner of a track or in the chat."""
@@ -190,11 +191,11 @@ class Roster:
             case "MIC_MUTED":
                 person.microphone = False
             case "MIC_UNMUTED":
-                person.microphone = True
+                person.microphone, person.away = True, False
             case "CAM_TURNED_OFF":
                 person.camera = False
             case "CAM_TURNED_ON":
-                person.camera = True
+                person.camera, person.away = True, False
             case "RECORDING_TURNED_ON":
                 person.recording = True
             case "RECORDING_TURNED_OFF":
@@ -265,6 +266,7 @@ class Roster:
                     role=person.role,
                     play_only=person.play_only and not {(person.stream_id, kind) for kind in _KINDS} & carried.keys(),
                     recording=person.recording,
+                    away=person.away,
                     pinned=person.stream_id in pinned or person.stream_id + _PRESENTATION in pinned,
                     stale=person.stale,
                 )
@@ -323,6 +325,8 @@ class Roster:
         recording = meta_data.get("isRecording")
         if isinstance(recording, bool):
             person.recording = recording
+        if isinstance(away := meta_data.get("isAway"), bool):
+            person.away = away
         if isinstance(muted, bool):
             person.microphone = not muted
         camera_on, camera_off = meta_data.get("isCameraOn"), meta_data.get("isCameraOff")

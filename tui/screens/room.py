@@ -98,6 +98,11 @@ class RoomScreen(Screen[None]):
         return self._log.log_view.shown
 
     @property
+    def kept(self) -> Sequence[LogLine]:
+        """Everything that is in the log."""
+        return self._log.log_view.lines
+
+    @property
     def selected(self) -> Person | None:
         """Who is selected in the list."""
         return next((person for person in self.view.people if person.key == self._people.selected), None)
@@ -120,7 +125,8 @@ class RoomScreen(Screen[None]):
                 # Every update costs a layout of the whole screen.
                 self._welcome.update(Content(_welcome(view)))
         if self._meter is not None:
-            self._meter.resume() if view.microphone else self._meter.pause()
+            # A level that moves is text on the line all the time.
+            self._meter.resume() if view.microphone and not view.low_bandwidth else self._meter.pause()
 
     def _show_level(self) -> None:
         self._panel.show_level(self._board.level(LOCAL))

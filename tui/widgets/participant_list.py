@@ -165,17 +165,19 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
         marks: list[tuple[str, str | None]] = []
         if person.hand:
             marks.append((f"{self._marks.on} hand raised ", "people--hand"))
+        if person.away:
+            marks.append((f"{self._marks.off} away ", "people--marks"))
         if person.recording:
             marks.append((f"{self._marks.on} recording ", "people--recording"))
         if person.silenced:
             marks.append((f"{self._marks.failed} muted for you ", "people--marks"))
         if person.talking and person.microphone:
             marks.append((f"{self._marks.on} talking ", "people--talking"))
-        if not (person.microphone or person.silenced):
+        if not (person.microphone or person.silenced or person.away):
             marks.append((f"{self._marks.failed} muted ", "people--marks"))
         if person.volume != 1.0 and not person.silenced:
             marks.append((f"{person.volume:.0%} ", "people--marks"))
-        if not person.camera:
+        if not (person.camera or person.away):
             marks.append((f"{self._marks.off} camera off ", "people--marks"))
         while len(marks) > 1 and sum(len(text) for text, _ in marks) > width + 1:
             marks.pop()
