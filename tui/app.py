@@ -491,9 +491,10 @@ class ConferenceApp(App[None], inherit_bindings=False):
         markup: bool = True,
     ) -> None:
         """In front for some seconds, and in the log for longer, whoever says it."""
+        text = printable(f"{title}: {message}" if title else message, 600)
         newest = self._room.kept[-_LOOKED_AT:]
-        if self._room.is_running and not any(message in line.payload for line in newest):
-            line = LogLine(self._clock(), Direction.LOCAL, "note", printable(message, 600), severity == "error")
+        if self._room.is_running and not any(text in line.payload for line in newest):
+            line = LogLine(self._clock(), Direction.LOCAL, "note", text, severity == "error")
             self._room.write(Update(self.view, (line,)))
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from textual.theme import Theme
 
-NAMES: Final = ("dark", "light", "high-contrast", "terminal", "gruvbox", "latte")
+NAMES: Final = ("dark", "light", "high-contrast", "terminal", "gruvbox")
 USUAL: Final = NAMES[0]
 
 _FILE: Final = "screen.json"
@@ -27,8 +27,8 @@ _KEY: Final = "theme"
 
 # What Textual's own themes lack in contrast.
 _DARK: Final = {
+    "surface-lighten-2": "#353535",
     "block-cursor-background": "#094573",
-    "button-color-foreground": "#FFFFFF",
     "text-disabled": "auto 60%",
 }
 _LIGHT: Final = {
@@ -36,25 +36,18 @@ _LIGHT: Final = {
     "text-success": "#1C4528",
     "text-warning": "#54360E",
     "text-error": "#732539",
-    "text-muted": "auto 70%",
-    "text-disabled": "auto 60%",
+    "text-muted": "auto 76%",
+    "text-disabled": "auto 72%",
     "footer-key-foreground": "#004274",
     "block-cursor-background": "#B3C1CB",
+    "input-selection-background": "#23568B40",
 }
 _GRUVBOX: Final = {
-    "text-muted": "auto 74%",
-    "text-disabled": "auto 70%",
+    "text-warning": "#FECCA3",
+    "text-error": "#FDB5AD",
+    "text-muted": "auto 82%",
+    "text-disabled": "auto 76%",
     "block-cursor-background": "#3F4744",
-}
-_LATTE: Final = {
-    "foreground": "#3C3F55",
-    "text-accent": "#853405",
-    "text-success": "#235917",
-    "text-warning": "#6E450E",
-    "text-muted": "auto 70%",
-    "text-disabled": "auto 64%",
-    "footer-key-foreground": "#7F3205",
-    "block-cursor-background": "#CAB0F2",
 }
 
 
@@ -107,7 +100,6 @@ def themes(light: bool = False) -> Mapping[str, Theme]:
         ),
         legible("terminal", "ansi-light" if light else "ansi-dark", _TERMINAL_LIGHT if light else _TERMINAL_DARK),
         legible("gruvbox", "gruvbox", _GRUVBOX),
-        legible("latte", "catppuccin-latte", _LATTE),
     )
     return {theme.name: theme for theme in made}
 
@@ -115,7 +107,7 @@ def themes(light: bool = False) -> Mapping[str, Theme]:
 _HIGH_CONTRAST: Final = {
     "text": "#FFFFFF",
     "text-muted": "#E4E4E4",
-    "text-disabled": "#C0C0C0",
+    "text-disabled": "#DADADA",
     "text-primary": "#8CD9FF",
     "text-accent": "#FFD75F",
     "text-success": "#5FFF87",
@@ -135,7 +127,14 @@ _HIGH_CONTRAST: Final = {
     "button-color-foreground": "#000000",
     "input-selection-background": "#004466",
 }
+# No colour but the default one is behind text: what the others are, nobody knows.
+_TERMINAL: Final = {
+    **{f"{name}-muted": "ansi_default" for name in ("primary", "success", "warning", "error")},
+    "text-muted": "ansi_default",
+    "text-disabled": "ansi_default",
+}
 _TERMINAL_DARK: Final = {
+    **_TERMINAL,
     "text-primary": "ansi_bright_cyan",
     "text-accent": "ansi_bright_yellow",
     "text-success": "ansi_bright_green",
@@ -145,13 +144,18 @@ _TERMINAL_DARK: Final = {
     "border-blurred": "ansi_white",
     "panel-lighten-2": "ansi_white",
     "footer-key-foreground": "ansi_bright_yellow",
+    "input-selection-background": "ansi_bright_cyan",
+    "input-selection-foreground": "ansi_black",
 }
 _TERMINAL_LIGHT: Final = {
+    **_TERMINAL,
     "text-primary": "ansi_blue",
     "text-accent": "ansi_magenta",
-    "text-success": "ansi_green",
+    "text-success": "ansi_blue",
     "text-warning": "ansi_magenta",
     "text-error": "ansi_red",
     "panel-lighten-2": "ansi_black",
     "footer-key-foreground": "ansi_magenta",
+    "input-selection-background": "ansi_blue",
+    "input-selection-foreground": "ansi_bright_white",
 }

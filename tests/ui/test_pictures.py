@@ -84,7 +84,7 @@ async def test_a_toast_over_the_pictures_is_whole_and_leaves_nothing_behind(stag
     await stage.right()
     assert "Somebody is" in stage.emulator.text
     stage.app.clear_notifications()
-    await until(lambda: "Somebody is" not in stage.emulator.text)
+    await until(lambda: not stage.app.screen.query("Toast"))
     await stage.move()
     await stage.right()
 
