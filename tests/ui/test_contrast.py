@@ -135,7 +135,7 @@ async def test_every_text_can_be_read(theme: str, light: bool) -> None:
         script.sessions[0].say(LocalMediaChanged(False, False))
         await pilot.press("i", "b")
         for severity in ("information", "warning", "error"):
-            app.notify("Something happened", severity=severity)  # type: ignore[arg-type]
+            app.notify("Something happened", severity=severity)
         await pilot.pause(0.2)
         for keys in ((), *TOUR):
             await pilot.press(*keys)
