@@ -27,8 +27,10 @@ from tui.widgets.video_grid import VideoGrid
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from textual import events
     from textual.app import ComposeResult
     from textual.timer import Timer
+    from textual.widget import Widget
 
     from tui.config import JoinOptions
     from tui.media.board import Board
@@ -62,6 +64,8 @@ class RoomScreen(Screen[None]):
         self._log = LogPane(marks)
         self._chat = ChatPane(marks, id="chat")
         self._meter: Timer | None = None
+        self._at: Widget | None = None
+        """What had the focus last."""
 
     def compose(self) -> ComposeResult:
         yield self._panel
@@ -110,6 +114,17 @@ class RoomScreen(Screen[None]):
     def watch_view(self) -> None:
         if self.is_mounted:
             self._draw()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self._at = event.widget
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._refocus)
+
+    def _refocus(self) -> None:
+        """What was hidden on a small screen had lost the focus."""
+        if self.focused is None and self.app.app_focus and self._at in self.focus_chain:
+            self.set_focus(self._at, scroll_visible=False)
 
     def watch_held(self) -> None:
         self._panel.held = self.held
