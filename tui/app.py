@@ -51,6 +51,7 @@ from tui.widgets.event_log import EventLog
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from textual import events
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
     from textual.timer import Timer
@@ -251,6 +252,11 @@ class ConferenceApp(App[None], inherit_bindings=False):
     def _named(self) -> None:
         self._naming = None
         self._take()
+
+    def on_resize(self, event: events.Resize) -> None:
+        # There and back again: Textual sees no change, but the terminal has thrown away what was on it.
+        if self.screen_stack and event.size == self.screen.size:
+            self.screen.refresh()
 
     def on_app_focus(self) -> None:
         self._alarm.focused = True
