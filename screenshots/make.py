@@ -97,7 +97,7 @@ async def main() -> None:
     await picture("event", conference(talk), (120, 36), ["l", "home", *["down"] * 3, "enter"])
     await picture("narrow", conference(talk), (60, 20))
     light = conference(talk)
-    light.theme = "textual-light"
+    light.theme = "light"
     await picture("light", light, (100, 30))
     await picture("help", conference(Script(still=True)), (100, 40), ["question_mark"])
 

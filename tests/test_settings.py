@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tui import arguments, layouts
+from tui import arguments, layouts, themes
 from tui.choices import Choices
 from tui.choices import remember as choose
 from tui.cli import main
@@ -131,19 +131,22 @@ def test_a_profile_that_is_not_there_is_named_with_what_was_perhaps_meant() -> N
 @pytest.mark.parametrize(("name", "variable"), VARIABLES.items())
 def test_the_command_line_wins_over_the_environment_over_the_file_over_the_last_time(name: str, variable: str) -> None:
     remember(JoinOptions(url="ws://last/x/websocket", room="last", name="last"))
-    profile = write(f'[defaults]\n{name} = "by default"\n[profiles.work]\n{name} = "by profile"\n')
+    themes.remember("gruvbox")
+    # Of most options any text will do.
+    default, chosen = ("light", "terminal") if name == "theme" else ("by default", "by profile")
+    profile = write(f'[defaults]\n{name} = "{default}"\n[profiles.work]\n{name} = "{chosen}"\n')
     option = argparse.Namespace(**{name: None})
 
     def told(profile_name: str = "", environ: dict[str, str] | None = None) -> tuple[str, str]:
         setting = resolved(option, profile, profile=profile_name, environ=environ or {})[name]
         return setting.value, setting.origin
 
-    if name in ("url", "room", "name"):
+    if name in ("url", "room", "name", "theme"):
         assert resolved(option, File(path()), environ={})[name].origin == "last time"
-    assert told() == ("by default", "[defaults]")
-    assert told("work") == ("by profile", "[profiles.work]")
+    assert told() == (default, "[defaults]")
+    assert told("work") == (chosen, "[profiles.work]")
     assert told("work", {variable: "by environment"}) == ("by environment", variable)
-    assert told("work", {variable: ""}) == ("by profile", "[profiles.work]")
+    assert told("work", {variable: ""}) == (chosen, "[profiles.work]")
     option = argparse.Namespace(**{name: "given"})
     assert told("work", {variable: "by environment"}) == ("given", "command line")
 
@@ -287,6 +290,30 @@ def test_path_names_configuration_state_and_log(capsys: pytest.CaptureFixture[st
     assert [line.split()[0] for line in told] == ["config", "state", "log"]
     assert told[0].split()[1] == str(path())
     assert told[2].endswith("antconf.log")
+
+
+def test_a_theme_that_there_is_not_is_told_with_the_nearest(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = complaints('[screen]\ntheme = "drak"\n')
+    assert "[screen] theme" in place
+    assert "there is no theme 'drak'; did you mean 'dark'?" in place
+    with pytest.raises(SystemExit) as ended:
+        main(["join", URL, "room1", "--theme", "high"])
+    assert ended.value.code == 2
+    path().unlink()
+    monkeypatch.setenv("ANTCONF_THEME", "lihgt")
+    assert main(["join", URL, "room1"]) == 3
+    assert "there is no theme 'lihgt'; did you mean 'light'?" in capsys.readouterr().err
+
+
+def test_what_was_chosen_for_the_screen_is_as_on_the_command_line() -> None:
+    file = checked(write('[screen]\ntheme = "light"\nlow_bandwidth = true\nbell = true\nnotify = "osc9"\n'))
+    settings = resolved(said(URL), file)
+    names = ("theme", "low_bandwidth", "bell", "notify")
+    assert [settings[name].value for name in names] == ["light", True, True, "osc9"]
+    settings = resolved(said(URL, "--theme=terminal", "--no-low-bandwidth", "--no-bell", "--notify=none"), file)
+    assert [settings[name].value for name in names] == ["terminal", False, False, "none"]
 
 
 def test_every_option_of_join_can_be_configured() -> None:

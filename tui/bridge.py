@@ -126,6 +126,7 @@ class Bridge:
         self._requests: deque[ModeratorRequest] = deque(maxlen=REQUESTS)
         self._ringing = False
         self._volume = 1.0
+        self._low_bandwidth = False
         self._voices: dict[str, tuple[float, bool]] = {}
         self._crowd = Crowd(self._voices, self._hands)
         self._sound_said = ""
@@ -192,6 +193,19 @@ class Bridge:
     def set_camera(self, on: bool) -> None:
         """Be seen or not."""
         self._ask(self._set(lambda session: session.set_camera(on)))
+
+    def set_away(self, away: bool) -> None:
+        """Be away or back."""
+        self._ask(self._set(lambda session: session.set_away(away)))
+
+    def set_low_bandwidth(self, low: bool) -> None:
+        """Sound first, on a thin line; holds for the next rooms too."""
+        with self._lock:
+            self._low_bandwidth = low
+            self._view = replace(self._view, low_bandwidth=low)
+        if self._loop is not None:
+            self._ask(self._set(lambda session: session.set_low_bandwidth(low)))
+        self._ring()
 
     def set_deafened(self, deafened: bool) -> None:
         """Hear nothing or everybody."""
@@ -367,6 +381,8 @@ class Bridge:
         session = self._session = self._factory(options, partial(self._heard, self._call), self._board)
         if self._volume != 1.0:
             await session.set_volume(self._volume)
+        if self._low_bandwidth:
+            await session.set_low_bandwidth(True)
         for stream_id, (volume, muted) in self._voices.items():
             await session.set_voice(stream_id, volume, muted)
         await session.join()
@@ -460,8 +476,8 @@ class Bridge:
                 case SharingChanged(state, source, reason, hint):
                     share = Share(state, printable(source, 60), printable(reason), printable(hint))
                     self._view = replace(self._view, share=share)
-                case LocalMediaChanged(microphone, camera):
-                    self._view = replace(self._view, microphone=microphone, camera=camera)
+                case LocalMediaChanged(microphone, camera, away):
+                    self._view = replace(self._view, microphone=microphone, camera=camera, away=away)
                 case Callback() | TrackAdded() | TrackRemoved():
                     pass
                 case ModeratorRequest(obeyed=False):
@@ -521,6 +537,7 @@ class Bridge:
                 people=(),
                 microphone=None,
                 camera=None,
+                away=False,
                 output=None,
                 output_hint="",
                 volume=self._volume,
@@ -596,6 +613,8 @@ class Bridge:
                 return LogLine(self._clock(), Direction.LOCAL, "line", printable(said)) if health else None
             case MutedSpeech():
                 now, before = self._clock(), self._view.muted_speech
+                if self._view.away:
+                    return None
                 if before is not None and 0 <= now - before < REMINDER_PAUSE:
                     return None
                 return LogLine(now, Direction.LOCAL, "sound", "You are muted but talking.")

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 2.0
 _ATTEND_SECONDS = 0.1
 _LONGEST_HELD = 10.0
+_LOW_HEIGHT = 144
+"""Pixels of the pictures that are asked for on a thin line."""
 
 
 class Call:
@@ -77,6 +79,7 @@ class Call:
         self._conference: Conference | None = None
         self._tasks = Tasks()
         self._held: asyncio.TimerHandle | None = None
+        self._low_bandwidth = False
         self._round_trip = 0.0
         self._statistics = Statistics()
         self._qualities = Qualities()
@@ -111,6 +114,8 @@ class Call:
             local_preview=self._reception.preview,
         )
         await self._desk.open(self._sources.audio)
+        if self._low_bandwidth:
+            await self.set_low_bandwidth(True)
         self._tell_picture()
         if self._desk.is_recording:
             await self._conference.announce_recording(True)
@@ -156,6 +161,20 @@ class Call:
         """`Session`."""
         if self._conference is not None:
             await self._conference.set_camera(on)
+
+    async def set_away(self, away: bool) -> None:
+        """`Session`."""
+        self._let_go()
+        if self._conference is not None:
+            await self._conference.set_away(away)
+
+    async def set_low_bandwidth(self, low: bool) -> None:
+        """`Session`."""
+        self._low_bandwidth = low
+        if self._sources.video is not None:
+            self._sources.video.thrifty = low
+        if self._conference is not None:
+            await self._conference.set_quality(_LOW_HEIGHT if low else 0)
 
     async def set_deafened(self, deafened: bool) -> None:
         """`Session`."""

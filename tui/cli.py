@@ -247,10 +247,12 @@ def _run_app(
     ask: bool = False,
 ) -> int:
     from tui import rooms
+    from tui.alarm import Alarm, Desktop
     from tui.config import validate
     from tui.layouts import Layout
     from tui.media.cells import Glyphs
     from tui.terminal import run_app, surface
+    from tui.themes import USUAL, checked
 
     if not ask:
         validate(options)
@@ -260,6 +262,7 @@ def _run_app(
 
         check(options.record_audio)
     wanted = {name: setting.value for name, setting in settings.items()}
+    theme = checked(str(wanted.get("theme", USUAL)))
     ascii_only = bool(wanted.get("ascii"))
     glyphs = Glyphs.ASCII if ascii_only else Glyphs(wanted["glyphs"]) if "glyphs" in wanted else None
     shown = surface(glyphs=glyphs)
@@ -292,6 +295,9 @@ def _run_app(
             profiles=_profiles(arguments, file),
             demo=demo.options,
             layout=Layout(wanted["layout"]) if "layout" in wanted else None,
+            theme=theme,
+            low_bandwidth=bool(wanted.get("low_bandwidth")),
+            alarm=Alarm(bool(wanted.get("bell")), Desktop(wanted.get("notify", Desktop.NONE))),
         )
     except ConfigError as error:
         raise ConfigError(f"{printable(str(file.path), 400)}: {error}", error.hint) from error

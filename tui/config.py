@@ -44,6 +44,7 @@ VARIABLES = {
     "endpoint_token": "ANTCONF_ENDPOINT_TOKEN",
     "ice_username": "ANTCONF_ICE_USERNAME",
     "ice_credential": "ANTCONF_ICE_CREDENTIAL",
+    "theme": "ANTCONF_THEME",
 }
 """The options that may come from the environment, by their names on the command line."""
 

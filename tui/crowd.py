@@ -81,6 +81,7 @@ def _person(
         recording=participant.recording,
         sharing=participant.sharing or participant.presentation is not None,
         hand=hand,
+        away=participant.away,
         volume=voice[0],
         silenced=voice[1],
         role=printable(participant.role, ID_LIMIT),

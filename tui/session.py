@@ -108,6 +108,12 @@ class Session(Protocol):
     async def set_camera(self, on: bool) -> None:
         """Send the picture or black; the room is told."""
 
+    async def set_away(self, away: bool) -> None:
+        """Neither speak nor be seen until one is back, then as before; the room is told, hearing goes on."""
+
+    async def set_low_bandwidth(self, low: bool) -> None:
+        """Ask for small pictures and send few and small ones; sound stays as it is."""
+
     async def set_deafened(self, deafened: bool) -> None:
         """Hear nothing or everybody."""
 

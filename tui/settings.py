@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import platformdirs
 
-from tui import arguments
+from tui import arguments, themes
 from tui.config import (
     VARIABLES,
     JoinOptions,
@@ -82,6 +82,18 @@ _FILES: Final = {
 }
 """Files that hold a secret."""
 _PATHS: Final = (*_FILES, "source", "camera", "record_audio")
+_USUAL: Final = {
+    "glyphs": "block",
+    "layout": "grid",
+    "mouse": True,
+    "ascii": False,
+    "totp_unregistered": False,
+    "theme": themes.USUAL,
+    "low_bandwidth": False,
+    "bell": False,
+    "notify": "none",
+}
+"""What no `JoinOptions` says."""
 _ANYWHERE: Final = {"url": "ws://host/live/websocket", "room": "room"}
 """Where nobody goes: what a profile leaves open is not wrong."""
 _PLACES: Final = frozenset(name for group in _ALTERNATIVES for name in group) | {"room", "stream_id", "subscriber_id"}
@@ -212,7 +224,7 @@ def resolved(
     layers |= {variable: {name: environ[variable]} for name, variable in VARIABLES.items() if environ.get(variable)}
     if profile:
         layers[f"[profiles.{profile}]"] = file.profiles[profile]
-    return _layered(layers | file.layers | {LAST_TIME: remembered()}, {*vars(given), *VARIABLES})
+    return _layered(layers | file.layers | {LAST_TIME: remembered() | themes.recall()}, {*vars(given), *VARIABLES})
 
 
 def offered(
@@ -290,9 +302,7 @@ def _row(name: str, settings: Mapping[str, Setting]) -> tuple[str, str]:
     setting = settings.get(name)
     if setting is None:
         usual = JoinOptions(stream_id="(random)", url="", room="")
-        value = {"glyphs": "block", "layout": "grid", "mouse": True, "ascii": False, "totp_unregistered": False}.get(
-            name, getattr(usual, _FIELDS.get(name, name), "")
-        )
+        value = _USUAL.get(name, getattr(usual, _FIELDS.get(name, name), ""))
         return _as_text(value), DEFAULT
     return "***" if name in SECRETS else printable(redacted_text(_as_text(setting.value)), 200), setting.origin
 

@@ -36,6 +36,7 @@ _CHANGES = (
     ("camera", "{} has the camera on", "{} has the camera off"),
     ("sharing", "{} shares a screen", "{} does not share a screen any more"),
     ("recording", "{} records the call", "{} does not record any more"),
+    ("away", "{} is away", "{} is back"),
 )
 
 

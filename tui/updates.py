@@ -52,6 +52,7 @@ class Person:
     """Shows a screen, though its picture may not reach us."""
     hand: bool = False
     """Asks to be allowed to speak."""
+    away: bool = False
     volume: float = 1.0
     """How loud the user wants to hear this person."""
     silenced: bool = False
@@ -78,6 +79,7 @@ class Person:
             microphone=True,
             camera=True,
             talking=False,
+            away=False,
             video=self.presentation,
             audio=None,
             presentation=None,
@@ -152,6 +154,10 @@ class CallView:
     health_reason: str = ""
     question: Question | None = None
     """What has to be answered next."""
+    away: bool = False
+    """Microphone and camera are off until one is back."""
+    low_bandwidth: bool = False
+    """Sound first: few and small pictures, of who speaks alone."""
 
     @property
     def in_call(self) -> bool:

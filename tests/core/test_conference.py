@@ -655,6 +655,69 @@ async def test_before_joining_nobody_is_told_but_the_choice_holds() -> None:
     await room.conference.aclose()
 
 
+# -- away ----------------------------------------------------------------------------------------------
+
+
+async def test_who_is_away_is_neither_heard_nor_seen_and_says_so_and_comes_back_as_before(room: Room) -> None:
+    await room.conference.set_camera(False)
+    room.adaptor.commands.clear()
+    await room.conference.set_away(True)
+    assert [command for command in room.adaptor.commands if command[0] in ("meta", "data")] == [
+        ("meta", "alice", {"isMicMuted": True, "isCameraOn": False, "isCameraOff": True, "isAway": True}),
+        ("data", "alice", {"streamId": "alice", "eventType": "CAM_TURNED_OFF"}),
+        ("data", "alice", {"streamId": "alice", "eventType": "MIC_MUTED"}),
+    ]
+    assert room.told(LocalMediaChanged)[-1] == LocalMediaChanged(False, False, away=True)
+    assert room.person("alice").away
+    await room.conference.set_away(True)
+    assert len(room.adaptor.sent("meta")) == 1
+    await room.conference.set_away(False)
+    assert room.told(LocalMediaChanged)[-1] == LocalMediaChanged(True, False, away=False)
+    assert room.adaptor.sent("meta")[-1][1] == {
+        "isMicMuted": False,
+        "isCameraOn": False,
+        "isCameraOff": True,
+        "isAway": False,
+    }
+    assert not room.person("alice").away
+
+
+@pytest.mark.parametrize("what", ["microphone", "camera"])
+async def test_who_speaks_or_is_seen_is_not_away(room: Room, what: str) -> None:
+    await room.conference.set_away(True)
+    await getattr(room.conference, f"set_{what}")(True)
+    assert room.told(LocalMediaChanged)[-1] == LocalMediaChanged(what == "microphone", what == "camera")
+    assert not room.adaptor.sent("meta")[-1][1]["isAway"]
+    await room.conference.set_away(False)
+    assert room.told(LocalMediaChanged)[-1] == LocalMediaChanged(what == "microphone", what == "camera")
+
+
+async def test_being_away_and_muted_outlasts_a_lost_connection(room: Room) -> None:
+    await room.conference.set_microphone(False)
+    await room.conference.set_away(True)
+    room.adaptor.say("closed", {"reason": "x"})
+    room.adaptor.commands.clear()
+    room.play_started()
+    room.publish_started()
+    await until(lambda: room.adaptor.sent("meta"))
+    (meta,) = room.adaptor.sent("meta")
+    assert (meta[1]["isMicMuted"], meta[1]["isCameraOn"], meta[1]["isAway"]) == (True, False, True)
+    await room.conference.set_away(False)
+    assert room.told(LocalMediaChanged)[-1] == LocalMediaChanged(False, True)
+
+
+async def test_others_who_are_away_are_marked_until_they_are_back(room: Room) -> None:
+    room.list_people(record("bob", "Bob", isAway=True), record("carol", "Carol", isAway="yes"))
+    assert [room.person(one).away for one in ("bob", "carol")] == [True, False]
+    # Other applications say nothing of it.
+    room.list_people(record("bob", "Bob"), record("carol", "Carol"))
+    assert room.person("bob").away
+    room.hear({"eventType": "MIC_MUTED", "streamId": "bob"})
+    assert room.person("bob").away
+    room.hear({"eventType": "MIC_UNMUTED", "streamId": "bob"})
+    assert not room.person("bob").away
+
+
 # -- recording ---------------------------------------------------------------------------------------
 
 

@@ -123,7 +123,8 @@ class ScriptedSession:
         self.shared: list[str] = []
         self.retries = 0
         self._release: asyncio.TimerHandle | None = None
-        self.media = LocalMediaChanged(True, True)
+        self.media = self.before = LocalMediaChanged(True, True)
+        self.low_bandwidth = False
         self.sound = SoundChanged("Built-in Audio")
         self._painter: asyncio.Task[None] | None = None
 
@@ -153,6 +154,17 @@ class ScriptedSession:
     async def set_camera(self, on: bool) -> None:
         self.media = replace(self.media, camera=on)
         self.emit(self.media)
+
+    async def set_away(self, away: bool) -> None:
+        if away:
+            self.before = self.media
+            self.media = replace(self.media, microphone=False, camera=False, away=True)
+        else:
+            self.media = replace(self.before, away=False)
+        self.emit(self.media)
+
+    async def set_low_bandwidth(self, low: bool) -> None:
+        self.low_bandwidth = low
 
     async def set_deafened(self, deafened: bool) -> None:
         self.sound = replace(self.sound, deafened=deafened)

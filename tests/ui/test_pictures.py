@@ -88,7 +88,7 @@ async def test_a_toast_over_the_pictures_is_whole_and_leaves_nothing_behind(stag
     await stage.right()
     assert "Somebody is" in stage.emulator.text
     stage.app.clear_notifications()
-    await until(lambda: "Somebody is" not in stage.emulator.text)
+    await until(lambda: not stage.app.screen.query("Toast"))
     await stage.move()
     await stage.right()
 
@@ -220,7 +220,7 @@ async def test_the_whole_of_a_small_screen(stage: Stage) -> None:
 
 
 async def test_another_theme(stage: Stage) -> None:
-    for theme in ("textual-light", "ansi-dark", "textual-dark"):
+    for theme in ("light", "terminal", "dark"):
         stage.app.theme = theme
         await stage.move()
         await stage.right()

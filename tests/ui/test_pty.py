@@ -110,6 +110,42 @@ def test_a_hostile_name_sends_no_escape_of_its_own(start: Callable[..., Terminal
         assert sequence not in written
 
 
+def test_a_storm_of_sizes_leaves_a_whole_screen_and_what_was_selected(start: Callable[..., Terminal]) -> None:
+    terminal = start()
+    terminal.shows("● joined")
+    terminal.press("\x1b[B" * 2)
+    terminal.shows("▸ Carol")
+    for number in range(60):
+        terminal.resize(*((20, 5), (300, 80), (60, 16), (79, 24), (1, 1), (132, 43))[number % 6])
+        time.sleep(0.005 * (number % 3))
+    terminal.resize(100, 30)
+    terminal.shows("▸ Carol")
+    terminal.shows("● joined")
+    terminal.until(lambda: "Leave" in terminal.text.splitlines()[-1], "the keys in the last row")
+    terminal.press("q")
+    assert terminal.exit_code() == 0
+    assert "Traceback" not in terminal.written
+
+
+@pytest.mark.parametrize("theme", ["dark", "terminal"])
+def test_without_colours_there_are_none_whatever_the_theme(start: Callable[..., Terminal], theme: str) -> None:
+    terminal = start("still", theme, NO_COLOR="1", COLORTERM="truecolor")
+    terminal.shows("● joined")
+    terminal.press("T")
+    terminal.shows("high-contrast")
+    terminal.press("light\r")
+    terminal.until(lambda: "Search" not in terminal.text, "the end of the choice")
+    terminal.press("\x1b[B" * 2)
+    terminal.shows("▸ Carol")
+    terminal.press("q")
+    assert terminal.exit_code() == 0
+    sets = [
+        int(number or 0) for found in re.findall(r"\x1b\[([\d;]*)m", terminal.written) for number in found.split(";")
+    ]
+    # Bold, underlined, reverse and the like are no colours, and neither is the default one.
+    assert {number for number in sets if number >= 30} <= {39, 49}
+
+
 def test_dumb_and_small_terminals_are_refused(start: Callable[..., Terminal]) -> None:
     terminal = start(TERM="dumb")
     assert terminal.exit_code() == 2

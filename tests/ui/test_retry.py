@@ -48,17 +48,17 @@ async def test_a_key_tries_at_once_and_is_offered_only_then() -> None:
     app = conference(script)
     async with app.run_test() as pilot:
         await until(lambda: app.view.people)
-        assert "i" not in app.screen.active_bindings
-        await pilot.press("i")
+        assert "R" not in app.screen.active_bindings
+        await pilot.press("R")
         script.sessions[0].say(LOST, RetryPlanned(1, AT + 8, CAUSE))
         await until(lambda: app.view.retry is not None)
-        assert app.screen.active_bindings["i"].enabled
-        await pilot.press("i")
+        assert app.screen.active_bindings["R"].enabled
+        await pilot.press("R")
         await until(lambda: script.sessions[0].retries == 1)
         script.sessions[0].say(CallStateChanged(CallState.JOINED))
         await until(lambda: planned(app) == "")
         assert app.view.retry is None
-        await pilot.press("i")
+        await pilot.press("R")
         await pilot.press("m")
         await until(lambda: app.view.microphone is False)
         assert script.sessions[0].retries == 1

@@ -405,7 +405,7 @@ def test_devices(snap_compare: Compare, devices: FakeSoundDevice) -> None:
 def test_devices_light(snap_compare: Compare, devices: FakeSoundDevice) -> None:
     """The same on a light background."""
     app = conference(in_a_call())
-    app.theme = "textual-light"
+    app.theme = "light"
     assert snap_compare(app, terminal_size=(120, 36), run_before=device_screen("down"))
 
 
@@ -445,7 +445,7 @@ def test_chat_80x24(snap_compare: Compare) -> None:
 def test_chat_light_130x40(snap_compare: Compare) -> None:
     """The chat beside the log, on a light background."""
     app = conference(Script([*joined(), *talk()], still=True))
-    app.theme = "textual-light"
+    app.theme = "light"
     assert snap_compare(app, terminal_size=(130, 40), run_before=when(CallState.JOINED, "c"))
 
 

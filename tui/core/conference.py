@@ -305,6 +305,12 @@ class Conference:
         """The own picture has another source, perhaps one where only a stand-in was: the room is told."""
         await self._media_changed("camera")
 
+    async def set_away(self, away: bool) -> None:
+        """Be away, neither heard nor seen, or be back as before; holds over a reconnect, hearing goes on."""
+        if self._presence.set_away(away):
+            # Others look for it in the metaData when they hear of the two.
+            await self._media_changed("microphone", "camera")
+
     async def announce_recording(self, on: bool) -> None:
         """Tell the room that we record the call, or do so no more; holds until it is changed, also over a reconnect."""
         if self._presence.set_recording(on):
@@ -694,10 +700,10 @@ class Conference:
         if self._adaptor is not None and self._sharing.state is ShareState.ON and not self._publish_only:
             await self._adaptor.enable_track(self._room, self._sharing.stream_id, False)
 
-    async def _media_changed(self, medium: str) -> None:
+    async def _media_changed(self, *media: str) -> None:
         self._emit(self._presence.media)
         self.roster_changed()
-        self._untold.add(medium)
+        self._untold.update(media)
         await self._tell_changes()
 
     async def _tell_changes(self) -> None:

@@ -36,7 +36,7 @@ UNKNOWN_AFTER = 2.0
 
 _SLOT = re.compile(r"(video|audio)Track\d+\Z")
 _State: TypeAlias = tuple[
-    str, bool, bool, bool, bool, str | None, str | None, str | None, str, bool, bool, bool, bool, bool
+    str, bool, bool, bool, bool, str | None, str | None, str | None, str, bool, bool, bool, bool, bool, bool
 ]
 """What a `Participant` is beside its id, in the same order."""
 _NOTHING: dict[str, str] = {}
@@ -50,6 +50,7 @@ class _Person:
     microphone: bool = True
     camera: bool = True
     recording: bool = False
+    away: bool = False
     play_only: bool = False
     listed: bool = False
     """Named by the server, not only met as the owner of a track or in the chat."""
@@ -86,6 +87,7 @@ def _state(
         person.recording,
         person.stale,
         screen in known or "video" in carried.get(screen, _NOTHING),
+        person.away,
     )
 
 
@@ -222,11 +224,11 @@ class Roster:
             case "MIC_MUTED":
                 person.microphone = False
             case "MIC_UNMUTED":
-                person.microphone = True
+                person.microphone, person.away = True, False
             case "CAM_TURNED_OFF":
                 person.camera = False
             case "CAM_TURNED_ON":
-                person.camera = True
+                person.camera, person.away = True, False
             case "RECORDING_TURNED_ON":
                 person.recording = True
             case "RECORDING_TURNED_OFF":
@@ -346,6 +348,8 @@ class Roster:
         recording = meta_data.get("isRecording")
         if isinstance(recording, bool):
             person.recording = recording
+        if isinstance(away := meta_data.get("isAway"), bool):
+            person.away = away
         if isinstance(muted, bool):
             person.microphone = not muted
         camera_on, camera_off = meta_data.get("isCameraOn"), meta_data.get("isCameraOff")

@@ -29,6 +29,7 @@ from tui.widgets.video_grid import VideoGrid
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from textual import events
     from textual.app import ComposeResult
     from textual.timer import Timer
     from textual.widget import Widget
@@ -68,8 +69,8 @@ class RoomScreen(Screen[None]):
         self._log = LogPane(marks)
         self._chat = ChatPane(marks, id="chat")
         self._meter: Timer | None = None
-        self._before: Widget | None = None
-        """What had the keys before one picture had the whole screen."""
+        self._at: Widget | None = None
+        """What had the focus last."""
 
     def compose(self) -> ComposeResult:
         yield self._panel
@@ -108,6 +109,11 @@ class RoomScreen(Screen[None]):
         return self._log.log_view.shown
 
     @property
+    def kept(self) -> Sequence[LogLine]:
+        """Everything that is in the log."""
+        return self._log.log_view.lines
+
+    @property
     def selected(self) -> Person | None:
         """Who is selected in the list."""
         return self._people.person
@@ -119,6 +125,17 @@ class RoomScreen(Screen[None]):
     def watch_view(self) -> None:
         if self.is_mounted:
             self._draw()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self._at = event.widget
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._refocus)
+
+    def _refocus(self) -> None:
+        """What was hidden on a small screen had lost the focus."""
+        if self.focused is None and self.app.app_focus and self._at in self.focus_chain:
+            self.set_focus(self._at, scroll_visible=False)
 
     def watch_held(self) -> None:
         self._panel.held = self.held
@@ -134,7 +151,8 @@ class RoomScreen(Screen[None]):
                 # Every update costs a layout of the whole screen.
                 self._welcome.update(Content(_welcome(view)))
         if self._meter is not None:
-            self._meter.resume() if view.microphone else self._meter.pause()
+            # A level that moves is text on the line all the time.
+            self._meter.resume() if view.microphone and not view.low_bandwidth else self._meter.pause()
 
     def _show_level(self) -> None:
         self._panel.show_level(self._board.level(LOCAL))
@@ -163,9 +181,8 @@ class RoomScreen(Screen[None]):
         self._people.can_focus = new is None
         if new is None:
             self.remove_class("-focused")
-            self.set_focus(self._before or self._people)
+            self.set_focus(self._at or self._people)
         else:
-            self._before = self.focused
             self.set_focus(None)
             self.add_class("-focused")
             self._grid.way_back = self._way_back()

@@ -353,14 +353,15 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
         marks = self._marks
         states = (
             (person.hand, marks.hand, "hand raised", "people--hand"),
+            (person.away, marks.off, "away", "people--marks"),
             (person.recording, marks.recording, "recording", "people--recording"),
             (person.silenced, marks.silenced, "muted for you", "people--marks"),
             (person.talking and person.microphone, marks.on, "talking", "people--talking"),
-            (not (person.microphone or person.silenced), marks.failed, "muted", "people--marks"),
+            (not (person.microphone or person.silenced or person.away), marks.failed, "muted", "people--marks"),
             (person.key == self.pinned, marks.pinned, "pinned", "people--marks"),
             (person.volume != 1.0 and not person.silenced, "", f"{person.volume:.0%}", "people--marks"),
             (person.sharing, marks.screen, "sharing", "people--sharing"),
-            (not person.camera, marks.off, "camera off", "people--marks"),
+            (not (person.camera or person.away), marks.off, "camera off", "people--marks"),
         )
         return [(mark, word, style) for is_so, mark, word, style in states if is_so]
 

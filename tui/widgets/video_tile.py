@@ -236,7 +236,9 @@ class VideoTile(Widget, can_focus=False):
         style = self.get_component_rich_style("tile--caption")
         name = person.name + (" (you)" if person.is_self else "")
         doing = ""
-        if not person.microphone:
+        if person.away:
+            doing = f"{self._marks.off} away"
+        elif not person.microphone:
             doing = f"{self._marks.failed} muted"
         elif person.talking:
             style = self.get_component_rich_style("tile--talking")
