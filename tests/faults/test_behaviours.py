@@ -15,7 +15,7 @@ from tests.faults.ams import ROOM, Ams, Message, PlayEnd
 from tests.faults.guest import BOB, CAROL, Other, guest, infos
 from tests.interop.person import LOOKS, Person
 from tests.waiting import until
-from tui.core import signaling
+from tui.core import attendance, signaling
 from tui.core.events import CallState
 from tui.core.refusals import IN_USE, MEANINGS, PASSING, REFUSALS, Reaction
 from tui.core.sdp import Description
@@ -75,31 +75,44 @@ async def test_slots_are_found_with_and_without_id_mapping(ams: Ams, with_mappin
         await asyncio.gather(alice.meets(BOB), alice.meets(CAROL))
 
 
-async def test_an_older_server_names_people_in_its_tracks(ams: Ams) -> None:
-    """No slots, no lists of who is in them, no pushed membership, no subtrack queries."""
+async def test_an_older_server_names_people_in_its_tracks(ams: Ams, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No slots, no lists of who is in them, no pushed membership, no subtrack queries: records alone."""
+    for name, seconds in (("READING_TIMEOUT", 0.5), ("REFRESH", 0.3), ("DEBOUNCE", 0.1)):
+        monkeypatch.setattr(attendance, name, seconds)
     ams.with_mapping = False
     ams.pushes_assignments = False
     for query in ("getSubtracks", "getSubtracksCount", "getVideoTrackAssignmentsCommand"):
         del ams.on[query]
+    ams.people = ["bob", "dave", "alice"]
 
     async def play(message: Message) -> None:
         end = PlayEnd()
         end.add("bob", "bob", *LOOKS["bob"])
         end.open_channel()
-        end.add("carol", "carol", *LOOKS["carol"])
         await ams.begin_play(end)
 
     async def get_broadcast_object(message: Message) -> None:
         stream_id = message["streamId"]
         record = {"streamId": stream_id, "name": stream_id.title(), "status": "broadcasting"}
         if stream_id == ROOM:
-            record["subTrackStreamIds"] = ["bob", "carol", "alice"]
+            record["subTrackStreamIds"] = ams.people
         await ams.notify("broadcastObject", streamId=stream_id, broadcast=json.dumps(record))
 
     ams.on |= {"play": play, "getBroadcastObject": get_broadcast_object}
     async with guest(ams) as alice:
-        await asyncio.gather(alice.sees(BOB), alice.hears(BOB), alice.sees(CAROL), alice.hears(CAROL))
-        assert set(alice.others()) == {"bob", "carol"}
+        await alice.meets(BOB)
+        await until(lambda: {one.name for one in alice.others().values()} == {"Bob", "Dave"})
+        assert ams.play_end is not None
+        ams.play_end.add("carol", "carol", *LOOKS["carol"])
+        ams.people[1:2] = ["carol"]
+        await ams.offer()
+        await alice.meets(CAROL)
+        await until(lambda: set(alice.others()) == {"bob", "carol"})
+        asked = [message["streamId"] for message in ams.commands("getBroadcastObject")]
+        assert sorted(set(asked) - {ROOM}) == sorted(one for one in asked if one != ROOM), "each person once"
+        ams.people.remove("carol")
+        await is_gone(alice, CAROL)
+        await alice.meets(BOB)
 
 
 # -- 5: joining --------------------------------------------------------------------------------------
