@@ -954,6 +954,34 @@ async def test_the_list_is_asked_for_by_the_clock_too(room: Room, monkeypatch: p
         room.list_people(record("bob"))
 
 
+@pytest.mark.parametrize(
+    ("info", "stream_id"),
+    [
+        ("play_started", "room1"),
+        ("play_finished", "room1"),
+        ("publish_started", "alice"),
+        ("session_restored", "alice"),
+        ("subtrackAdded", "room1"),
+        ("subtrackRemoved", "room1"),
+        ("TRACK_LIST_UPDATED", "room1"),
+    ],
+)
+async def test_what_may_have_changed_the_list_is_a_reason_to_look(
+    room: Room, monkeypatch: pytest.MonkeyPatch, info: str, stream_id: str
+) -> None:
+    await until(lambda: room.adaptor.sent("get_subtracks"))
+    monkeypatch.setattr(attendance, "REFRESH", 3600.0)
+    room.list_people()
+    await asyncio.sleep(0)
+    room.conference._attendance._reason.clear()
+    room.adaptor.commands.clear()
+    if info == "TRACK_LIST_UPDATED":
+        room.hear({"eventType": info, "streamId": stream_id})
+    else:
+        room.adaptor.say(info, {"streamId": stream_id, "mainTrack": stream_id, "trackId": "bob"})
+    await until(lambda: room.adaptor.sent("get_subtracks"))
+
+
 async def test_a_second_reading_waits_for_the_first(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page that is on its way must not be taken for the first page of the next reading."""
     monkeypatch.setattr(attendance, "DEBOUNCE", 0.01)
@@ -1292,6 +1320,18 @@ async def test_all_who_were_pinned_are_pinned_again(room: Room) -> None:
     assert {slot for slot, _, on in pins if on} == {"videoTrack0", "videoTrack1"}
     assert {stream_id for _, stream_id, on in pins if on} == {"bob", "carol"}
     assert all(on for _, _, on in pins)
+
+
+@pytest.mark.parametrize("info", ["publish_started", "session_restored"])
+async def test_the_limit_goes_with_the_own_stream(room: Room, info: str) -> None:
+    """It is the stream's wish, so it is said again when the stream alone has come back."""
+    await until(lambda: room.adaptor.sent("get_broadcast_object"))
+    await room.conference.set_max_video_tracks(4)
+    room.adaptor.say("reconnection_attempt_for_publisher", "alice")
+    room.adaptor.commands.clear()
+    room.adaptor.say(info, {"streamId": "alice"})
+    await until(lambda: room.adaptor.sent("set_max_video_track_count"))
+    assert room.adaptor.sent("set_max_video_track_count") == [("alice", 4)]
 
 
 async def test_a_viewer_wishes_in_the_rooms_name() -> None:

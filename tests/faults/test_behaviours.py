@@ -346,6 +346,19 @@ async def test_an_error_about_something_else_ends_nothing(ams: Ams, definition: 
         assert len(ams.commands("publish")) == len(ams.commands("play")) == 1
 
 
+async def test_what_is_up_is_not_begun_again_because_the_server_says_that_it_is(ams: Ams) -> None:
+    ams.people = ["bob"]
+    async with guest(ams) as alice:
+        await alice.meets(BOB)
+        about = {"already_publishing": "alice", "already_playing": ROOM, "no_stream_exist": ROOM}
+        for definition, stream_id in about.items():
+            await ams.refuse(definition, streamId=stream_id)
+        await until(lambda: set(about) <= set(infos(alice, errors=True)))
+        await alice.meets(BOB)
+        assert not ams.commands("stop")
+        assert len(ams.commands("publish")) == len(ams.commands("play")) == 1
+
+
 # -- 11: coming back ---------------------------------------------------------------------------------
 
 

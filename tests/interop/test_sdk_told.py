@@ -71,8 +71,9 @@ async def test_roles_decide_who_is_seen(browser: Browser, pages: str) -> None:
         tab(browser, pages, server.url, "carol", role="speaker") as carol,
         tab(browser, pages, server.url, "erin", role="listener", playOnly=True) as erin,
     ):
-        await asyncio.gather(bob.join(), carol.join(), erin.join())
+        await asyncio.gather(bob.join(), carol.join())
         await bob.meets(carol)
+        await erin.join()
         await erin.told("play_started")
         for role, seen in (("active_speaker", {"carol"}), ("speaker", set[str]())):
             server.update_role("carol", role)
@@ -96,8 +97,9 @@ async def test_slots_go_to_who_is_heard_by_the_browsers_own_levels(browser: Brow
         tab(browser, pages, server.url, "carol") as carol,
         tab(browser, pages, server.url, "erin", playOnly=True) as erin,
     ):
-        await asyncio.gather(bob.join(), carol.join(), erin.join())
-        await until(lambda: set(alice.others()) == {"bob", "carol"})
+        await asyncio.gather(bob.join(), carol.join())
+        await until(lambda: set(alice.others()) == {"bob", "carol"}, 20)
+        await erin.join()
 
         async def are_shown(*stream_ids: str) -> bool:
             """These and nobody else."""
