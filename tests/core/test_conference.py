@@ -967,19 +967,20 @@ async def test_the_list_is_asked_for_by_the_clock_too(room: Room, monkeypatch: p
     ],
 )
 async def test_what_may_have_changed_the_list_is_a_reason_to_look(
-    room: Room, monkeypatch: pytest.MonkeyPatch, info: str, stream_id: str
+    monkeypatch: pytest.MonkeyPatch, info: str, stream_id: str
 ) -> None:
-    await until(lambda: room.adaptor.sent("get_subtracks"))
     monkeypatch.setattr(attendance, "REFRESH", 3600.0)
+    room = Room()
+    await room.join()
+    await until(lambda: room.adaptor.sent("request_video_track_assignments"))
     room.list_people()
-    await asyncio.sleep(0)
-    room.conference._attendance._reason.clear()
     room.adaptor.commands.clear()
     if info == "TRACK_LIST_UPDATED":
         room.hear({"eventType": info, "streamId": stream_id})
     else:
         room.adaptor.say(info, {"streamId": stream_id, "mainTrack": stream_id, "trackId": "bob"})
     await until(lambda: room.adaptor.sent("get_subtracks"))
+    await room.conference.aclose()
 
 
 async def test_a_second_reading_waits_for_the_first(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
