@@ -930,6 +930,12 @@ async def test_other_answers_name_people_too(room: Room) -> None:
         {"streamId": "room1", "videoTrackAssignments": [{"videoLabel": "videoTrack0", "trackId": "dave"}]},
     )
     assert room.person("dave").video == track.key
+    for about, owner in (({}, "carol"), ({"streamId": "other"}, "eve"), ({"streamId": None}, "bob")):
+        entry = {"videoLabel": "videoTrack0", "trackId": owner}
+        room.adaptor.say("videoTrackAssignmentList", {**about, "payload": [entry]})
+        if owner != "eve":
+            assert room.person(owner).video == track.key
+    assert room.names == ["alice", "bob", "Carol", "dave"]
     track.track.stop()
 
 

@@ -475,7 +475,7 @@ class Conference:
             case "play_finished" if record.get("streamId") == self._room:
                 # Perhaps the last of the others has left: we stay, and it is played again (section 4.5).
                 self._play_ended()
-            case "videoTrackAssignmentList" if record.get("streamId") == self._room:
+            case "videoTrackAssignmentList" if record.get("streamId") in (self._room, "", None):
                 self._talk.assign(record)
             case "closed":
                 self._lost(self._parts, str(record.get("reason") or "the connection was lost"))
