@@ -1136,6 +1136,15 @@ async def test_chat_goes_over_the_own_stream_and_else_over_the_room(room: Room) 
     assert [line.direction for line in room.log("data_sent")] == [Direction.OUT] * 3
 
 
+async def test_a_hand_is_raised_on_the_rooms_own_channel(room: Room) -> None:
+    """As the official application does; whoever publishes has both (section 6.3)."""
+    room.adaptor.commands.clear()
+    assert room.conference.raise_hand()
+    assert [(way, event["eventType"]) for way, event in room.adaptor.data] == [("room1", "REQUEST_BECOME_PUBLISHER")]
+    room.adaptor.open_channels = {"alice"}
+    assert not room.conference.raise_hand()
+
+
 async def test_who_only_watches_chats_over_the_room() -> None:
     room = await viewer(name="Vera")
     assert room.conference.say("hi")
