@@ -998,6 +998,12 @@ async def test_other_answers_name_people_too(room: Room) -> None:
         {"streamId": "room1", "videoTrackAssignments": [{"videoLabel": "videoTrack0", "trackId": "dave"}]},
     )
     assert room.person("dave").video == track.key
+    for about, owner in (({}, "carol"), ({"streamId": "other"}, "eve"), ({"streamId": None}, "bob")):
+        entry = {"videoLabel": "videoTrack0", "trackId": owner}
+        room.adaptor.say("videoTrackAssignmentList", {**about, "payload": [entry]})
+        if owner != "eve":
+            assert room.person(owner).video == track.key
+    assert room.names == ["alice", "bob", "Carol", "dave"]
     track.track.stop()
 
 
@@ -1020,6 +1026,35 @@ async def test_the_list_is_asked_for_by_the_clock_too(room: Room, monkeypatch: p
     for turn in range(1, 4):
         await until(lambda turn=turn: len(room.adaptor.sent("get_subtracks")) >= turn)  # type: ignore[misc]
         room.list_people(record("bob"))
+
+
+@pytest.mark.parametrize(
+    ("info", "stream_id"),
+    [
+        ("play_started", "room1"),
+        ("play_finished", "room1"),
+        ("publish_started", "alice"),
+        ("session_restored", "alice"),
+        ("subtrackAdded", "room1"),
+        ("subtrackRemoved", "room1"),
+        ("TRACK_LIST_UPDATED", "room1"),
+    ],
+)
+async def test_what_may_have_changed_the_list_is_a_reason_to_look(
+    monkeypatch: pytest.MonkeyPatch, info: str, stream_id: str
+) -> None:
+    monkeypatch.setattr(attendance, "REFRESH", 3600.0)
+    room = Room()
+    await room.join()
+    await until(lambda: room.adaptor.sent("request_video_track_assignments"))
+    room.list_people()
+    room.adaptor.commands.clear()
+    if info == "TRACK_LIST_UPDATED":
+        room.hear({"eventType": info, "streamId": stream_id})
+    else:
+        room.adaptor.say(info, {"streamId": stream_id, "mainTrack": stream_id, "trackId": "bob"})
+    await until(lambda: room.adaptor.sent("get_subtracks"))
+    await room.conference.aclose()
 
 
 async def test_a_second_reading_waits_for_the_first(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1167,6 +1202,15 @@ async def test_chat_goes_over_the_own_stream_and_else_over_the_room(room: Room) 
     ]
     assert [message.text for message in room.told(ChatMessage)] == ["one", "two", "three"]
     assert [line.direction for line in room.log("data_sent")] == [Direction.OUT] * 3
+
+
+async def test_a_hand_is_raised_on_the_rooms_own_channel(room: Room) -> None:
+    """As the official application does; whoever publishes has both (section 6.3)."""
+    room.adaptor.commands.clear()
+    assert room.conference.raise_hand()
+    assert [(way, event["eventType"]) for way, event in room.adaptor.data] == [("room1", "REQUEST_BECOME_PUBLISHER")]
+    room.adaptor.open_channels = {"alice"}
+    assert not room.conference.raise_hand()
 
 
 async def test_who_only_watches_chats_over_the_room() -> None:
@@ -1369,6 +1413,18 @@ async def test_all_who_were_pinned_are_pinned_again(room: Room) -> None:
     assert {slot for slot, _, on in pins if on} == {"videoTrack0", "videoTrack1"}
     assert {stream_id for _, stream_id, on in pins if on} == {"bob", "carol"}
     assert all(on for _, _, on in pins)
+
+
+@pytest.mark.parametrize("info", ["publish_started", "session_restored"])
+async def test_the_limit_goes_with_the_own_stream(room: Room, info: str) -> None:
+    """It is the stream's wish, so it is said again when the stream alone has come back."""
+    await until(lambda: room.adaptor.sent("get_broadcast_object"))
+    await room.conference.set_max_video_tracks(4)
+    room.adaptor.say("reconnection_attempt_for_publisher", "alice")
+    room.adaptor.commands.clear()
+    room.adaptor.say(info, {"streamId": "alice"})
+    await until(lambda: room.adaptor.sent("set_max_video_track_count"))
+    assert room.adaptor.sent("set_max_video_track_count") == [("alice", 4)]
 
 
 async def test_a_viewer_wishes_in_the_rooms_name() -> None:

@@ -85,6 +85,8 @@ def test_sound_and_picture_are_never_paired_by_number(roster: Roster) -> None:
     roster.add_track(picture := track("videoTrack0"))
     roster.add_track(sound := track("audioTrack0", "audio"))
     roster.assign("video", videos("bob"))
+    assert people(roster)["bob"].audio is None
+    assert roster.owner_of(sound) is None
     roster.assign("audio", sounds("carol"))
     assert (people(roster)["bob"].video, people(roster)["bob"].audio) == (picture.key, None)
     assert (people(roster)["carol"].video, people(roster)["carol"].audio) == (None, sound.key)

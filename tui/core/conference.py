@@ -535,7 +535,7 @@ class Conference:
                 self._play_ended()
             case "streamInformation":
                 self._renditions.take(record)
-            case "videoTrackAssignmentList" if record.get("streamId") == self._room:
+            case "videoTrackAssignmentList" if record.get("streamId") in (self._room, "", None):
                 self._talk.assign(record)
             case "closed":
                 self._sharing.seen(False)

@@ -244,6 +244,10 @@ class Roster:
         person = self._people.get(stream_id)
         return person is not None and not person.guest
 
+    def unnamed(self) -> set[str]:
+        """Who is here by an id alone."""
+        return {person.stream_id for person in self._people.values() if not person.name}
+
     def name_of(self, stream_id: str) -> str:
         """The name that the server gave; empty when there is none."""
         person = self._people.get(stream_id)
