@@ -147,6 +147,21 @@ async def test_a_filter_is_typed_kept_and_cleared() -> None:
         assert app.focused.value == ""  # type: ignore[union-attr]
 
 
+async def test_the_key_that_clears_is_only_taken_while_there_is_a_filter() -> None:
+    app = conference()
+    async with app.run_test() as pilot:
+        await in_a_room(app)
+
+        def taken() -> bool:
+            return any(active.binding.id == "people.clear" for active in app.screen.active_bindings.values())
+
+        assert not taken()
+        await pilot.press("slash", *"bob", "enter")
+        await until(lambda: app.focused is people_of(app) and taken())
+        await pilot.press("escape")
+        await until(lambda: not taken())
+
+
 async def test_who_was_selected_before_a_filter_is_so_again_after_it() -> None:
     app = conference()
     async with app.run_test() as pilot:

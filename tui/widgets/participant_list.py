@@ -131,6 +131,7 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
     def watch_words(self) -> None:
         self._look(self.people)
         self._reveal()
+        self.refresh_bindings()
         self.post_message(self.Changed())
 
     def watch_selected(self, old: str | None, new: str | None) -> None:
@@ -187,6 +188,10 @@ class ParticipantList(ScrollView, can_focus=True, inherit_bindings=False):
             row = (content.y + self.scroll_offset.y) // self._row_height
             if row < len(self._shown):
                 self._choose(row)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a filter there is nothing to clear, and the key is left to the room."""
+        return self.words != "" if action == "clear" else True
 
     def action_cursor(self, rows: int) -> None:
         """Move the selection, stopping at the ends."""
