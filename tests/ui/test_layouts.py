@@ -89,7 +89,7 @@ async def test_what_is_asked_for_beats_the_last_time() -> None:
 def test_what_is_remembered_may_be_broken(text: str) -> None:
     layouts.remember(Layout.LIST)
     assert layouts.recall() is Layout.LIST
-    (state_directory() / "screen.json").write_text(text)
+    (state_directory() / "layout.json").write_text(text)
     assert layouts.recall() is None
 
 
