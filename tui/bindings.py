@@ -60,7 +60,7 @@ ROOM: Final = (
     ),
     _key("room.camera", "v", "app.camera", "Camera", "Show or hide yourself.", shown=True),
     _key("room.deafen", "d", "app.deafen", "Deafen", "Hear nothing or everybody."),
-    _key("room.devices", "o", "app.devices", "Devices", "Choose sound output, microphone and picture; try sound."),
+    _key("room.devices", "o", "app.devices", "Devices", "Choose and try sound, microphone and picture."),
     _key("room.louder", "plus,equals_sign", "app.volume(10)", "Louder", "Everybody louder, up to 200 %."),
     _key("room.quieter", "minus", "app.volume(-10)", "Quieter", "Everybody quieter."),
     _key(
@@ -95,7 +95,7 @@ ROOM: Final = (
     _key("room.pan_right", "shift+right,L", "pan(1, 0)", "Pan right", "The part of the picture further right."),
     _key("room.pan_up", "shift+up,K", "pan(0, -1)", "Pan up", "The part of the picture further up."),
     _key("room.pan_down", "shift+down,J", "pan(0, 1)", "Pan down", "The part of the picture further down."),
-    _key("room.share", "S", "app.share", "Share", "Show a screen or a file beside your camera, or show it no more."),
+    _key("room.share", "S", "app.share", "Share", "Show a screen or a file beside your camera, or stop."),
     _key("room.retry", "i", "app.retry", "Try now", "Try the lost connection again at once."),
 )
 
