@@ -113,6 +113,12 @@ class PseudoTerminal:
         """Type."""
         self._program.send(keys)
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Another size, told to the program as a terminal does."""
+        with self._lock:
+            self._screen.resize(rows, columns)
+        self._program.setwinsize(rows, columns)
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the program."""
         self._program.kill(number)

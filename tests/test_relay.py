@@ -52,3 +52,8 @@ def test_tmux_is_asked(
 def test_a_tmux_that_does_not_answer_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert found_relay({"TMUX": "/tmp/tmux-0/default,1,0"}, None) == Relay()
+
+
+def test_what_is_for_the_terminal_itself_is_wrapped_where_that_helps() -> None:
+    assert Relay().wrapped("\x1b]9;x\x07") == "\x1b]9;x\x07"
+    assert Relay(passthrough=True).wrapped("\x1b]9;x\x07") == "\x1bPtmux;\x1b\x1b]9;x\x07\x1b\\"

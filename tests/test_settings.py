@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tui import arguments
+from tui import arguments, layouts, themes
 from tui.choices import Choices
 from tui.choices import remember as choose
 from tui.cli import main
 from tui.config import VARIABLES, JoinOptions, remember
 from tui.core.events import OnRequest
 from tui.errors import ConfigError, UsageError
-from tui.settings import SECRETS, File, checked, joining, path, problems, read, report, resolved
+from tui.layouts import Layout
+from tui.settings import SECRETS, File, checked, joining, offered, path, problems, read, report, resolved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +98,30 @@ def test_a_url_is_never_a_profile_and_with_an_endpoint_the_first_word_is_the_roo
     )
 
 
+def test_an_address_says_more_than_the_server_and_less_than_an_option() -> None:
+    page = "https://host:5443/live/daily?token=t&streamId=kim1&streamName=Kim"
+    file = write(f'[profiles.page]\nurl = "{page}"\nname = "Lee"\n[profiles.bad]\nurl = "https://host:5443/"\n')
+    options = wanted(file, page)
+    assert (options.url, options.room) == ("wss://host:5443/live/websocket", "daily")
+    assert (options.token, options.stream_id, options.name) == ("t", "kim1", "Kim")
+    options = wanted(file, page, "weekly", "--token", "u", "--name", "Lee")
+    assert (options.room, options.token, options.name) == ("weekly", "u", "Lee")
+    options = wanted(file, "page")
+    assert (options.room, options.token, options.name) == ("daily", "t", "Lee")
+    assert wanted(file, "bad").url == "https://host:5443/"
+    assert "must begin with ws:// or wss://" in "\n".join(map(str, problems(file)))
+
+
+def test_a_profile_that_is_chosen_later_says_where_to_go_itself(tmp_path: Path) -> None:
+    file = write(GOOD)
+    given = said("ws://elsewhere/live/websocket", "room1", "--token", "t", "--stream-id", "s", "--no-audio")
+    options = joining(offered(given, file, "work", environ={}))
+    assert (options.url, options.room, options.token, options.audio) == (URL, "daily", "", False)
+    assert options.stream_id != "s"
+    demo = arguments.parser().parse_args(["demo", "--name", "Kim"])
+    assert joining(offered(demo, file, "work", environ={})).name == "Kim"
+
+
 def test_a_profile_that_is_not_there_is_named_with_what_was_perhaps_meant() -> None:
     with pytest.raises(UsageError, match="no profile 'wrok'") as caught:
         report(write(GOOD), "wrok")
@@ -106,19 +131,22 @@ def test_a_profile_that_is_not_there_is_named_with_what_was_perhaps_meant() -> N
 @pytest.mark.parametrize(("name", "variable"), VARIABLES.items())
 def test_the_command_line_wins_over_the_environment_over_the_file_over_the_last_time(name: str, variable: str) -> None:
     remember(JoinOptions(url="ws://last/x/websocket", room="last", name="last"))
-    profile = write(f'[defaults]\n{name} = "by default"\n[profiles.work]\n{name} = "by profile"\n')
+    themes.remember("gruvbox")
+    # Of most options any text will do.
+    default, chosen = ("light", "terminal") if name == "theme" else ("by default", "by profile")
+    profile = write(f'[defaults]\n{name} = "{default}"\n[profiles.work]\n{name} = "{chosen}"\n')
     option = argparse.Namespace(**{name: None})
 
     def told(profile_name: str = "", environ: dict[str, str] | None = None) -> tuple[str, str]:
         setting = resolved(option, profile, profile=profile_name, environ=environ or {})[name]
         return setting.value, setting.origin
 
-    if name in ("url", "room", "name"):
+    if name in ("url", "room", "name", "theme"):
         assert resolved(option, File(path()), environ={})[name].origin == "last time"
-    assert told() == ("by default", "[defaults]")
-    assert told("work") == ("by profile", "[profiles.work]")
+    assert told() == (default, "[defaults]")
+    assert told("work") == (chosen, "[profiles.work]")
     assert told("work", {variable: "by environment"}) == ("by environment", variable)
-    assert told("work", {variable: ""}) == ("by profile", "[profiles.work]")
+    assert told("work", {variable: ""}) == (chosen, "[profiles.work]")
     option = argparse.Namespace(**{name: "given"})
     assert told("work", {variable: "by environment"}) == ("given", "command line")
 
@@ -231,7 +259,7 @@ def test_show_names_each_value_and_its_origin_and_no_secret(
     rows = {line.split()[0]: line.split() for line in told.splitlines()}
     assert rows["name"][1:] == ["Alice", "ANTCONF_NAME"]
     assert rows["room"][1:] == ["daily", "[profiles.work]"]
-    assert rows["url"][1] == URL + "?token=***"
+    assert rows["url"][1] == URL
     assert rows["speaker"][1:] == ["Headset", "last", "time"]
     assert rows["mic"][1:] == ["3", "[defaults]"]
     assert rows["mouse"][1:] == ["false", "[screen]"]
@@ -242,12 +270,50 @@ def test_show_names_each_value_and_its_origin_and_no_secret(
     assert "canary" not in told
 
 
+def test_the_layout_is_configured_or_that_of_the_last_time() -> None:
+    def row() -> list[str]:
+        return next(line.split()[1:] for line in report(read()) if line.startswith("layout"))
+
+    assert row() == ["grid", "default"]
+    layouts.remember(Layout.LIST)
+    assert row() == ["list", "last", "time"]
+    file = write('[screen]\nlayout = "speaker"\n')
+    assert row() == ["speaker", "[screen]"]
+    assert resolved(said(URL), file)["layout"].value == Layout.SPEAKER
+    assert resolved(said(URL, "--layout", "list"), file)["layout"].value == Layout.LIST
+    assert "layout" in complaints('[screen]\nlayout = "cube"\n')
+
+
 def test_path_names_configuration_state_and_log(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "path"]) == 0
     told = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in told] == ["config", "state", "log"]
     assert told[0].split()[1] == str(path())
     assert told[2].endswith("antconf.log")
+
+
+def test_a_theme_that_there_is_not_is_told_with_the_nearest(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = complaints('[screen]\ntheme = "drak"\n')
+    assert "[screen] theme" in place
+    assert "there is no theme 'drak'; did you mean 'dark'?" in place
+    with pytest.raises(SystemExit) as ended:
+        main(["join", URL, "room1", "--theme", "high"])
+    assert ended.value.code == 2
+    path().unlink()
+    monkeypatch.setenv("ANTCONF_THEME", "lihgt")
+    assert main(["join", URL, "room1"]) == 3
+    assert "there is no theme 'lihgt'; did you mean 'light'?" in capsys.readouterr().err
+
+
+def test_what_was_chosen_for_the_screen_is_as_on_the_command_line() -> None:
+    file = checked(write('[screen]\ntheme = "light"\nlow_bandwidth = true\nbell = true\nnotify = "osc9"\n'))
+    settings = resolved(said(URL), file)
+    names = ("theme", "low_bandwidth", "bell", "notify")
+    assert [settings[name].value for name in names] == ["light", True, True, "osc9"]
+    settings = resolved(said(URL, "--theme=terminal", "--no-low-bandwidth", "--no-bell", "--notify=none"), file)
+    assert [settings[name].value for name in names] == ["terminal", False, False, "none"]
 
 
 def test_every_option_of_join_can_be_configured() -> None:

@@ -81,6 +81,7 @@ def test_changes_of_the_room_are_told_once_each() -> None:
         RosterChanged((ME, shares, carol)),
         RosterChanged((ME, replace(shares, name="Robert"), carol)),
         RosterChanged((ME, carol)),
+        RosterChanged((ME, replace(carol, away=True))),
         RosterChanged((ME, carol)),
     ) == [
         "joined",
@@ -91,6 +92,8 @@ def test_changes_of_the_room_are_told_once_each() -> None:
         "Carol joined",
         "Bob is Robert now",
         "Robert left",
+        "Carol is away",
+        "Carol is back",
     ]
 
 

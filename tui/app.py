@@ -12,20 +12,24 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from rich.console import Console
 from textual import on
 from textual.app import App, SystemCommand
+from textual.command import CommandPalette
 from textual.reactive import var
 
-from tui import bindings, choices
+from tui import bindings, choices, layouts, themes
+from tui.alarm import Alarm
 from tui.bridge import Bridge
 from tui.choices import Choices
-from tui.commands import Commands
+from tui.commands import Commands, Themes
 from tui.core.events import CallState, Direction, ShareState
 from tui.errors import ExitCode, FileError
 from tui.export import export
+from tui.herald import NAMING, Herald
+from tui.layouts import Layout
 from tui.media.board import Board
 from tui.media.pacing import Pacer
 from tui.projector import Projector
@@ -35,6 +39,7 @@ from tui.screens.event import EventScreen
 from tui.screens.help import HelpScreen
 from tui.screens.join import JoinScreen
 from tui.screens.leave import Choice, LeaveScreen
+from tui.screens.person import PersonScreen
 from tui.screens.reaction import ReactionScreen
 from tui.screens.request import RequestScreen
 from tui.screens.room import RoomScreen
@@ -49,13 +54,16 @@ from tui.widgets.event_log import EventLog
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from textual import events
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
     from textual.timer import Timer
 
     from tui.config import JoinOptions
     from tui.driver import TerminalDriver
+    from tui.herald import Heard
     from tui.media.cells import Look
+    from tui.rooms import Profile
     from tui.session import SessionFactory
     from tui.updates import Person, Question
 
@@ -67,13 +75,16 @@ _FIRST_HOLD: Final = 1.0
 _NEXT_HOLD: Final = 0.6
 """Seconds between two repeats at most; keyboards take 30 to 100 ms, the rest is for a line that stutters."""
 
+_LOOKED_AT: Final = 50
+"""Newest lines of the log among which a note is not said again."""
+
 _log = logging.getLogger(__name__)
 
 
 class ConferenceApp(App[None], inherit_bindings=False):
     """Join a room, be in it, leave it; any number of times.
 
-    Raises `tui.errors.ConfigError` when ``keymap`` cannot be used.
+    Raises `tui.errors.ConfigError` when ``keymap`` or ``theme`` cannot be used.
     """
 
     TITLE = "antconf"
@@ -101,11 +112,18 @@ class ConferenceApp(App[None], inherit_bindings=False):
         validate: Callable[[JoinOptions], None] = lambda options: None,
         remember: Callable[[JoinOptions], None] = lambda options: None,
         keymap: Mapping[str, str] | None = None,
+        profiles: Sequence[Profile] = (),
+        demo: Callable[[], JoinOptions] | None = None,
+        layout: Layout | None = None,
+        theme: str = themes.USUAL,
+        low_bandwidth: bool = False,
+        alarm: Alarm | None = None,
     ) -> None:
         # Without native colours NO_COLOR would turn everything into 24-bit greys.
         super().__init__(ansi_color=True if no_color else None)
         # Textual would print locals, which may hold secrets, below the prompt.
         self.error_console = Console(file=io.StringIO())
+        self._wear(theme, look.light)
         self._keymap_by_id = bindings.checked_keymap(keymap or {})
         self._marks = marks.ASCII if ascii_only else marks.UNICODE
         self._ascii_only = ascii_only
@@ -114,6 +132,9 @@ class ConferenceApp(App[None], inherit_bindings=False):
         self._clock = clock
         self._validate = validate
         self._remember = remember
+        self._profiles = profiles
+        self._demo = demo
+        self._layout = layout
         self._board = Board(look, frames_per_second)
         self._bridge = Bridge(self, session, self._board, clock)
         self._room = RoomScreen(self._board, self._marks, clock)
@@ -127,8 +148,13 @@ class ConferenceApp(App[None], inherit_bindings=False):
         """Shows the pictures, from the first screen on."""
         self._remembered = True
         self._taking: Timer | None = None
+        self._naming: Timer | None = None
         self._choices = Choices()
         self._holding: Timer | None = None
+        self._thin_from_the_start = low_bandwidth
+        self._animations = self.animation_level
+        self._alarm = alarm or Alarm()
+        self._herald = Herald(clock)
         self._ending = False
         self.on_end: Callable[[ExitCode], None] = lambda code: None
         """Called once when the end begins; `tui.terminal` puts its watchdog here."""
@@ -142,6 +168,13 @@ class ConferenceApp(App[None], inherit_bindings=False):
         """The screen with the pictures, below all others."""
         return self._room
 
+    @property
+    def stage(self) -> Screen[Any] | None:
+        """The screen whose pictures move now: none while a dialog is in front of them."""
+        # At the end there is no screen at all.
+        front = next(reversed(self.screen_stack), None)
+        return front if isinstance(front, RoomScreen | JoinScreen) else None
+
     def get_default_screen(self) -> Screen[None]:
         """The room is below everything."""
         return self._room
@@ -152,6 +185,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
         pacer = Pacer(self._board.frames_per_second, proxied=self.relay.proxied)
         self.projector = Projector(self, self._board, pacer, passthrough=self.relay.passthrough)
         self.projector.attach()
+        if self._thin_from_the_start:
+            self._thin(True)
 
     def on_ready(self) -> None:
         """The first picture is drawn: now there is time for the core."""
@@ -159,6 +194,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
         if self.projector is not None:
             self.projector.start()
         self._choices = choices.recall()
+        self._room.arrangement = self._layout or layouts.recall() or Layout.GRID
         self._room.show_options(self._options)
         if self._options.url and self._options.room and not self._ask:
             self.action_join()
@@ -171,9 +207,9 @@ class ConferenceApp(App[None], inherit_bindings=False):
         await self._bridge.aclose()
 
     def post_display_hook(self) -> None:
-        """Textual has drawn, or would have: while the terminal does not read it throws away what it made."""
-        if self.driver is not None and self.driver.held:
-            self.driver.lost = True
+        """Textual has drawn, or would have."""
+        if self.driver is not None:
+            self.driver.drawn()
 
     def bell(self) -> None:
         """Textual rings it while it handles an exception that ends the app: the only public sign of one."""
@@ -196,9 +232,10 @@ class ConferenceApp(App[None], inherit_bindings=False):
     def _take(self) -> None:
         if not self._room.is_running:
             return
-        update = self._bridge.take()
+        update, before = self._bridge.take(), self.view
         self._room.write(update)
         self.view = update.view
+        self._spread(self._herald.take(self._options.name, before, update))
 
     @on(Bridge.Failed)
     def _break(self, message: Bridge.Failed) -> None:
@@ -219,6 +256,32 @@ class ConferenceApp(App[None], inherit_bindings=False):
         if old.question != new.question:
             self._ask_back()
         self._notice(old, new)
+
+    def _spread(self, heard: Heard) -> None:
+        """Who came and left goes into the log and some of it in front; who looks elsewhere is called, if they wish."""
+        if heard.lines:
+            self._room.write(Update(self.view, heard.lines))
+        for text in heard.shown:
+            self.notify(text, markup=False)
+        if self.driver is not None and (call := self._alarm.raised(heard.reasons, self.relay)):
+            self.driver.write(call)
+        if self._herald.waits and self._naming is None:
+            self._naming = self.set_timer(NAMING, self._named)
+
+    def _named(self) -> None:
+        self._naming = None
+        self._take()
+
+    def on_resize(self, event: events.Resize) -> None:
+        # There and back again: Textual sees no change, but the terminal has thrown away what was on it.
+        if self.screen_stack and event.size == self.screen.size:
+            self.screen.refresh()
+
+    def on_app_focus(self) -> None:
+        self._alarm.focused = True
+
+    def on_app_blur(self) -> None:
+        self._alarm.focused = False
 
     def _ask_back(self) -> None:
         """Put a moderator's request to the user, and take back what is not asked any more."""
@@ -265,6 +328,9 @@ class ConferenceApp(App[None], inherit_bindings=False):
                 return True if view.microphone is not None else None
             case "camera":
                 return True if view.camera is not None else None
+            case "away":
+                there = view.state in (CallState.JOINED, CallState.RECONNECTING)
+                return True if there and not self._options.play_only else None
             case "deafen" | "volume":
                 return True if view.in_call else None
             case "share":
@@ -278,6 +344,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
                 return True if view.state is CallState.JOINED and self._options.play_only else None
             case "admit":
                 return True if self._selected is not None and self._selected.hand else None
+            case "details":
+                return True if self._room.selected is not None else None
             case "person_volume" | "silence_person":
                 return True if self._selected is not None else None
         return True
@@ -325,6 +393,25 @@ class ConferenceApp(App[None], inherit_bindings=False):
         """Be seen or not."""
         self._bridge.set_camera(not self.view.camera)
 
+    def action_away(self) -> None:
+        """Neither heard nor seen for a while, or back as before."""
+        self._bridge.set_away(not self.view.away)
+        self._let_go()
+
+    def action_low_bandwidth(self) -> None:
+        """Sound first, or everything again."""
+        self._thin(not self.view.low_bandwidth)
+        self._take()
+
+    def _thin(self, low: bool) -> None:
+        self._bridge.set_low_bandwidth(low)
+        if self.projector is not None:
+            self.projector.pacer.thrifty = low
+        if low:
+            self._animations, self.animation_level = self.animation_level, "none"
+        else:
+            self.animation_level = self._animations
+
     def action_deafen(self) -> None:
         """Hear nothing or everybody."""
         self._bridge.set_deafened(not self.view.deafened)
@@ -355,7 +442,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
 
     def action_devices(self) -> None:
         """What there is to hear and speak with."""
-        if self.screen is self._room:
+        if self.stage is not None:
             report, cancels = self._bridge.sound_report, self._options.echo_cancellation
             self.push_screen(DeviceScreen(self._board, self._marks, report, self.view, self._wishes, cancels))
 
@@ -389,8 +476,11 @@ class ConferenceApp(App[None], inherit_bindings=False):
         if is_device:
             self._choices = chosen
             choices.remember(chosen)
-        if isinstance(self.screen, DeviceScreen):
-            self.screen.wishes = self._wishes
+        for screen in self.screen_stack:
+            if isinstance(screen, DeviceScreen):
+                screen.wishes = self._wishes
+            elif isinstance(screen, JoinScreen):
+                screen.use({message.kind.value: until_end}, self._choices)
 
     @on(ChatInput.Said)
     def _say(self, message: ChatInput.Said) -> None:
@@ -429,6 +519,13 @@ class ConferenceApp(App[None], inherit_bindings=False):
         if self.screen is self._room:
             self.push_screen(StatisticsScreen(self._bridge.statistics, self._marks))
 
+    def action_details(self) -> None:
+        """All that is known of the selected person."""
+        person = self._room.selected
+        if self.screen is self._room and person is not None:
+            find = partial(self._room.find, person.key)
+            self.push_screen(PersonScreen(person, find, self._bridge.statistics, lambda: self._room.pinned))
+
     def action_export(self) -> None:
         """Write what the log shows to a file."""
         lines = list(self._room.logged)
@@ -442,9 +539,32 @@ class ConferenceApp(App[None], inherit_bindings=False):
         self.call_from_thread(self._tell, text, severity)
 
     def _tell(self, text: str, severity: SeverityLevel) -> None:
-        """In front for some seconds, and in the log for longer."""
-        self._room.write(Update(self.view, (LogLine(self._clock(), Direction.LOCAL, "note", printable(text)),)))
         self.notify(printable(text), severity=severity, markup=False)
+
+    def action_layout(self) -> None:
+        """The next layout, now and the next time."""
+        self._room.leave_focus()
+        layout = self._room.arrangement = self._room.arrangement.following
+        layouts.remember(layout)
+        if self._room.has_class("-narrow") and layout is not Layout.LIST:
+            self.notify("The screen is too narrow for a list and pictures; enter shows one.", markup=False)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """In front for some seconds, and in the log for longer, whoever says it."""
+        text = printable(f"{title}: {message}" if title else message, 600)
+        newest = self._room.kept[-_LOOKED_AT:]
+        if self._room.is_running and not any(text in line.payload for line in newest):
+            line = LogLine(self._clock(), Direction.LOCAL, "note", text, severity == "error")
+            self._room.write(Update(self.view, (line,)))
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def action_hand(self) -> None:
         """Ask to be allowed to speak."""
@@ -457,7 +577,10 @@ class ConferenceApp(App[None], inherit_bindings=False):
 
     def action_settings(self) -> None:
         """Ask where to go, and go there."""
-        self.push_screen(JoinScreen(self._options, self._validate), self._join_by)
+        form = JoinScreen(
+            self._options, self._validate, self._board, self._marks, self._choices, self._profiles, self._demo
+        )
+        self.push_screen(form, self._join_by)
 
     def _join_by(self, options: JoinOptions | None) -> None:
         if options is not None:
@@ -523,10 +646,28 @@ class ConferenceApp(App[None], inherit_bindings=False):
     # Textual's own.
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Textual's, but for the screenshot, which would write a file, and for a second list of keys."""
+        """Textual's, but for the screenshot, which would write a file, and for what the room has a key for."""
         for command in super().get_system_commands(screen):
-            if command.title not in ("Screenshot", "Keys"):
+            if command.title not in ("Screenshot", "Keys", "Theme"):
                 yield command
+
+    def search_themes(self) -> None:
+        """Choose one of ours."""
+        self.push_screen(CommandPalette(providers=[Themes], placeholder="Search for themes…"))
+
+    def use_theme(self, name: str) -> None:
+        """Use it now, and the next time."""
+        self.theme = name
+        themes.remember(name)
+
+    def _wear(self, theme: str, light: bool) -> None:
+        """Our themes in place of Textual's; raises `ConfigError` for one that there is not."""
+        ours = themes.themes(light)
+        for one in ours.values():
+            self.register_theme(one)
+        self.theme = themes.checked(theme)
+        for name in self.available_themes.keys() - ours.keys():
+            self.unregister_theme(name)
 
 
 def _changed(volume: float, percent: int) -> float:

@@ -10,6 +10,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from tui import themes
+from tui.errors import ConfigError
+from tui.text import with_hint
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -245,8 +249,26 @@ def _add_screen(parser: argparse.ArgumentParser) -> None:
         choices=["ascii", "half", "block", "sextant", "octant", "braille"],
         help="what pictures are made of (default: block)",
     )
+    parser.add_argument(
+        "--layout",
+        choices=["grid", "speaker", "list"],
+        help="how people are laid out at first: alike, who speaks large, or without pictures (default: as you left it)",
+    )
     _add_switch(parser, "--synchronized", "show each update at once where the terminal knows how (DEC 2026), or never")
     _add_switch(parser, "--mouse", "use the mouse, or leave it to the terminal")
+    parser.add_argument(
+        "--theme",
+        type=_theme,
+        choices=themes.NAMES,
+        help="the colours; 'terminal' has those of the terminal and its background (default: the last one, or dark)",
+    )
+    _add_switch(parser, "--low-bandwidth", "begin with sound first: few and small pictures, of who speaks alone")
+    _add_switch(parser, "--bell", "ring when your name is said in the chat, a hand is raised or somebody joins")
+    parser.add_argument(
+        "--notify",
+        choices=["osc9", "osc777", "none"],
+        help="tell that on the desktop too, in the terminal's own way (default: none)",
+    )
 
 
 def _add_serve(serve: argparse.ArgumentParser) -> None:
@@ -309,6 +331,13 @@ _port = _number(0, 65535, "port")
 _seconds = _number(10, 99999)
 _width = _number(64, 1920)
 _height = _number(36, 1080)
+
+
+def _theme(text: str) -> str:
+    try:
+        return themes.checked(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(with_hint(str(error), error.hint)) from error
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -42,8 +42,9 @@ from tui.core.events import (
     TrackAdded,
     TrackRemoved,
 )
+from tui.crowd import Crowd
 from tui.errors import AntconfError, DeviceError
-from tui.session import HealthChanged, MutedSpeech, PictureChanged, SoundChanged
+from tui.session import HealthChanged, MutedSpeech, PictureChanged, QualityChanged, SoundChanged
 from tui.text import printable, with_hint
 from tui.updates import (
     CallView,
@@ -56,7 +57,6 @@ from tui.updates import (
     aside,
     chat_line,
     log_line,
-    people,
     question,
 )
 
@@ -70,7 +70,6 @@ if TYPE_CHECKING:
     from tui.media.board import Board
     from tui.session import CallEvent, Session, SessionFactory, SoundReport
     from tui.statistics import Statistics
-    from tui.updates import Person
 
 LEAVE_LIMIT: Final = 2.0
 """Seconds that leaving may take before it is given up."""
@@ -127,7 +126,9 @@ class Bridge:
         self._requests: deque[ModeratorRequest] = deque(maxlen=REQUESTS)
         self._ringing = False
         self._volume = 1.0
+        self._low_bandwidth = False
         self._voices: dict[str, tuple[float, bool]] = {}
+        self._crowd = Crowd(self._voices, self._hands)
         self._sound_said = ""
         self._session: Session | None = None
         self._joining: asyncio.Task[None] | None = None
@@ -158,7 +159,8 @@ class Bridge:
             self._ringing = False
             roster, self._roster = self._roster, None
             if roster is not None:
-                self._view = replace(self._view, people=self._marked(people(roster)))
+                self._crowd.follow(roster)
+                self._view = replace(self._view, people=self._crowd.draw())
             update = Update(self._view, tuple(self._lines), self._dropped, tuple(self._chat))
             self._lines.clear()
             self._chat.clear()
@@ -192,6 +194,19 @@ class Bridge:
         """Be seen or not."""
         self._ask(self._set(lambda session: session.set_camera(on)))
 
+    def set_away(self, away: bool) -> None:
+        """Be away or back."""
+        self._ask(self._set(lambda session: session.set_away(away)))
+
+    def set_low_bandwidth(self, low: bool) -> None:
+        """Sound first, on a thin line; holds for the next rooms too."""
+        with self._lock:
+            self._low_bandwidth = low
+            self._view = replace(self._view, low_bandwidth=low)
+        if self._loop is not None:
+            self._ask(self._set(lambda session: session.set_low_bandwidth(low)))
+        self._ring()
+
     def set_deafened(self, deafened: bool) -> None:
         """Hear nothing or everybody."""
         self._ask(self._set(lambda session: session.set_deafened(deafened)))
@@ -213,7 +228,7 @@ class Bridge:
         """How loud that person is, 0.0 to 2.0, and whether they are heard at all; holds for the next rooms too."""
         with self._lock:
             self._voices[stream_id] = (volume, muted)
-            self._view = replace(self._view, people=self._marked(self._view.people))
+            self._view = replace(self._view, people=self._crowd.draw())
         self._ask(self._set(lambda session: session.set_voice(stream_id, volume, muted)))
         self._ring()
 
@@ -282,7 +297,7 @@ class Bridge:
         """Tell a listener who raised a hand whether to speak."""
         with self._lock:
             self._hands.discard(stream_id)
-            self._view = replace(self._view, people=self._marked(self._view.people))
+            self._view = replace(self._view, people=self._crowd.draw())
         self._ring()
         self._ask(self._set(lambda session: session.answer_hand(stream_id, granted)))
 
@@ -366,6 +381,8 @@ class Bridge:
         session = self._session = self._factory(options, partial(self._heard, self._call), self._board)
         if self._volume != 1.0:
             await session.set_volume(self._volume)
+        if self._low_bandwidth:
+            await session.set_low_bandwidth(True)
         for stream_id, (volume, muted) in self._voices.items():
             await session.set_voice(stream_id, volume, muted)
         await session.join()
@@ -459,8 +476,8 @@ class Bridge:
                 case SharingChanged(state, source, reason, hint):
                     share = Share(state, printable(source, 60), printable(reason), printable(hint))
                     self._view = replace(self._view, share=share)
-                case LocalMediaChanged(microphone, camera):
-                    self._view = replace(self._view, microphone=microphone, camera=camera)
+                case LocalMediaChanged(microphone, camera, away):
+                    self._view = replace(self._view, microphone=microphone, camera=camera, away=away)
                 case Callback() | TrackAdded() | TrackRemoved():
                     pass
                 case ModeratorRequest(obeyed=False):
@@ -478,6 +495,9 @@ class Bridge:
                     self._view = replace(self._view, picture=printable(source, 60))
                 case HealthChanged(health, reason):
                     self._view = replace(self._view, health=health, health_reason=printable(reason, 60))
+                case QualityChanged(people):
+                    self._crowd.qualities = people
+                    self._view = replace(self._view, people=self._crowd.draw())
                 case MutedSpeech() if line is not None:
                     self._view = replace(self._view, muted_speech=line.at)
                 case MutedSpeech():
@@ -509,12 +529,15 @@ class Bridge:
             self._roster = None
             self._requests.clear()
             self._hands.clear()
+            self._crowd.follow(())
+            self._crowd.qualities = {}
             self._sound_said = ""
             moved = replace(
                 moved,
                 people=(),
                 microphone=None,
                 camera=None,
+                away=False,
                 output=None,
                 output_hint="",
                 volume=self._volume,
@@ -538,7 +561,7 @@ class Bridge:
         if isinstance(event, Announced) and event.notice is Notice.HAND_RAISED:
             if len(self._hands) < HANDS:
                 self._hands.add(event.stream_id)
-            self._view = replace(self._view, people=self._marked(self._view.people))
+            self._view = replace(self._view, people=self._crowd.draw())
 
     def _question(self) -> Question | None:
         return question(self._requests[0]) if self._requests else None
@@ -555,14 +578,6 @@ class Bridge:
             recording=printable(sound.recording, 60),
         )
 
-    def _marked(self, everybody: tuple[Person, ...]) -> tuple[Person, ...]:
-        """The same people as loud as the user wants them, and with the hands that are up."""
-        wishes = [self._voices.get(person.key, (1.0, False)) for person in everybody]
-        return tuple(
-            replace(person, volume=volume, silenced=muted, hand=person.key in self._hands)
-            for person, (volume, muted) in zip(everybody, wishes, strict=True)
-        )
-
     def _line(self, event: CallEvent) -> LogLine | None:
         match event:
             case Callback(routine=True):
@@ -573,7 +588,7 @@ class Bridge:
             case CallStateChanged(state, reason, hint):
                 text = with_hint(reason, hint)
                 return LogLine(self._clock(), Direction.LOCAL, state.value, text, state is CallState.FAILED)
-            case RosterChanged() | LocalMediaChanged() | TrackAdded() | TrackRemoved():
+            case RosterChanged() | LocalMediaChanged() | TrackAdded() | TrackRemoved() | QualityChanged():
                 return None
             case RetryPlanned():
                 # The callback that it is made of is in the log already.
@@ -598,6 +613,8 @@ class Bridge:
                 return LogLine(self._clock(), Direction.LOCAL, "line", printable(said)) if health else None
             case MutedSpeech():
                 now, before = self._clock(), self._view.muted_speech
+                if self._view.away:
+                    return None
                 if before is not None and 0 <= now - before < REMINDER_PAUSE:
                     return None
                 return LogLine(now, Direction.LOCAL, "sound", "You are muted but talking.")

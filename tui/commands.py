@@ -6,12 +6,16 @@ Used by the app; the list is made from the bindings of the screen below the pale
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+from tui import themes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tui.app import ConferenceApp
 
 _OFFERED = ("room.", "app.help")
 _HELD = ("room.talk",)
@@ -24,6 +28,28 @@ class Command(NamedTuple):
     title: str
     help: str
     run: Callable[[], object]
+
+
+class Themes(Provider):
+    """The colours by name, the present ones marked."""
+
+    def _names(self) -> Iterator[tuple[str, str]]:
+        for name in themes.NAMES:
+            yield name, "in use" if name == self.app.theme else ""
+
+    async def discover(self) -> Hits:
+        """All of them."""
+        app = cast("ConferenceApp", self.app)
+        for name, help_text in self._names():
+            yield DiscoveryHit(name, partial(app.use_theme, name), help=help_text)
+
+    async def search(self, query: str) -> Hits:
+        """Those that match what is typed."""
+        app, matcher = cast("ConferenceApp", self.app), self.matcher(query)
+        for name, help_text in self._names():
+            score = matcher.match(name)
+            if score > 0:
+                yield Hit(score, matcher.highlight(name), partial(app.use_theme, name), text=name, help=help_text)
 
 
 class Commands(Provider):

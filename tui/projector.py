@@ -194,10 +194,12 @@ class Projector:
         driver, rung = self._app.driver, self.pacer.rung
         seen = self._look()
         wanted = self._chosen(seen)
-        self._board.frames_per_second = rung.frames_per_second if driver is not None else _BY_TEXTUAL
-        self._board.want({tile.track: size for tile in wanted if tile.track and (size := tile.picture_size)})
+        pace = rung.frames_per_second if driver is not None else min(_BY_TEXTUAL, rung.frames_per_second)
+        self._board.frames_per_second = pace
+        self._board.want({tile.track: size for tile in wanted if tile.track and (size := tile.detail)})
         if now >= self._levels_due:
-            self._levels_due = now + _LEVELS
+            # Each level that moves is text on the line.
+            self._levels_due = now + (1 / pace if self.pacer.thrifty else _LEVELS)
             self._tell(seen, wanted)
         if driver is not None and driver.free and (self._text >= _MUCH or self.pacer.asks(now)):
             self._write(driver, b"", now)
@@ -206,10 +208,10 @@ class Projector:
             return _IDLE
         if driver is None:
             await self._encode(wanted, drawn=False)
-            return 1 / _BY_TEXTUAL
+            return 1 / pace
         self.pacer.cells = sum(one.visible.size for one in wanted.values())
         rate = self.pacer.rate
-        self.lean = rate is None or self.pacer.cells * _CELL > rate * _LEAN
+        self.lean = rung.plain or rate is None or self.pacer.cells * _CELL > rate * _LEAN
         if not driver.free or not self.pacer.budget(now):
             return _AGAIN
         await self._encode(wanted, drawn=True)
@@ -226,9 +228,8 @@ class Projector:
 
     def _look(self) -> dict[VideoTile, Seen]:
         """Tiles with a picture of which at least one cell is seen."""
-        driver, screen = self._app.driver, self._app.room
-        # At the end there is no screen at all.
-        if self._app.screen_stack[-1:] != [screen] or (driver is not None and not driver.active):
+        driver, screen = self._app.driver, self._app.stage
+        if screen is None or (driver is not None and not driver.active):
             return {}
         widgets = visible_widgets(screen)
         if widgets is not self._widgets:
@@ -239,11 +240,12 @@ class Projector:
     def _chosen(self, seen: dict[VideoTile, Seen]) -> dict[VideoTile, Seen]:
         """Those that the line is good enough for."""
         rung = self.pacer.rung
-        if self._app.driver is None or (rung.pictures and rung.everybody):
+        if rung.pictures and rung.everybody:
             return seen
         if not rung.pictures or not seen:
             return {}
-        speaking = [tile for tile in seen if tile.person is not None and tile.person.talking]
+        leading = [tile for tile in seen if tile.leads]
+        speaking = leading or [tile for tile in seen if tile.person is not None and tile.person.talking]
         if self._speaker not in (speaking or seen):
             self._speaker = next(iter(speaking or seen))
         return {tile: one for tile, one in seen.items() if tile is self._speaker}
@@ -259,7 +261,7 @@ class Projector:
             tile.show_level()
             since = self._board.stopped(tile.track or "")
             if tile not in wanted:
-                tile.note("picture paused: slow line")
+                tile.note("picture paused: " + ("low bandwidth" if self.pacer.thrifty else "slow line"))
             elif since is not None and now - since >= _STANDS:
                 tile.note(f"no picture for {now - since:.0f} s")
             else:
@@ -295,9 +297,11 @@ class Projector:
             tile.put(picture, drawn=drawn)
 
     def _current_look(self) -> Look:
-        look = self._board.look
-        # The tile's own colour is behind the picture; without colours it is the terminal's.
-        return look if look.depth is Depth.NONE else replace(look, light=not self._app.current_theme.dark)
+        look, theme = self._board.look, self._app.current_theme
+        if look.depth is Depth.TRUECOLOR and self.pacer.rung.plain:
+            look = replace(look, depth=Depth.PALETTE)
+        # The tile's own colour is behind the picture; without colours, or without its own, it is the terminal's.
+        return look if look.depth is Depth.NONE or theme.ansi else replace(look, light=not theme.dark)
 
     def _place(self, tiles: dict[VideoTile, Seen]) -> None:
         canvas = self._current_canvas()

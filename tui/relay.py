@@ -26,6 +26,12 @@ class Relay:
     proxied: bool = False
     """Somebody on this machine may answer them: how far the terminal is away is not known."""
 
+    def wrapped(self, sequence: str) -> str:
+        """What brings a sequence to the terminal itself."""
+        if not self.passthrough:
+            return sequence
+        return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+
 
 def found_relay(environ: Mapping[str, str] = os.environ, terminal: str | None = None) -> Relay:
     """By the environment, and by asking tmux; ``terminal`` is the name of the own one (``os.ttyname``)."""

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from tui.core.events import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tui.config import JoinOptions
     from tui.core.events import ModeratorRequest
     from tui.media.board import Board
-    from tui.statistics import Statistics
+    from tui.statistics import Health, Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,14 @@ class HealthChanged:
     reason: str
 
 
-CallEvent: TypeAlias = Event | SoundChanged | MutedSpeech | PictureChanged | HealthChanged
+@dataclass(frozen=True, slots=True)
+class QualityChanged:
+    """How well each person is received, by stream id: in one word, and why it is not good. Others are not known."""
+
+    people: Mapping[str, tuple[Health, str]]
+
+
+CallEvent: TypeAlias = Event | SoundChanged | MutedSpeech | PictureChanged | HealthChanged | QualityChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,12 @@ class Session(Protocol):
 
     async def set_camera(self, on: bool) -> None:
         """Send the picture or black; the room is told."""
+
+    async def set_away(self, away: bool) -> None:
+        """Neither speak nor be seen until one is back, then as before; the room is told, hearing goes on."""
+
+    async def set_low_bandwidth(self, low: bool) -> None:
+        """Ask for small pictures and send few and small ones; sound stays as it is."""
 
     async def set_deafened(self, deafened: bool) -> None:
         """Hear nothing or everybody."""

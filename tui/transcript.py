@@ -21,8 +21,9 @@ from tui.core.events import (
     RetryPlanned,
     RosterChanged,
 )
+from tui.crowd import Crowd
 from tui.text import printable, with_hint
-from tui.updates import aside, chat_line, countdown, people, question
+from tui.updates import aside, chat_line, countdown, question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,7 @@ _CHANGES = (
     ("camera", "{} has the camera on", "{} has the camera off"),
     ("sharing", "{} shares a screen", "{} does not share a screen any more"),
     ("recording", "{} records the call", "{} does not record any more"),
+    ("away", "{} is away", "{} is back"),
 )
 
 
@@ -42,6 +44,7 @@ class Transcript:
     """What is worth a line, in order."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._crowd = Crowd()
         self._clock = clock
         self._known: dict[str, Person] = {}
         self._joined = False
@@ -66,7 +69,8 @@ class Transcript:
             case RetryPlanned(attempt, due, reason):
                 return [f"reconnecting: {printable(reason)}, try {attempt}, next in {countdown(due - self._clock())}"]
             case RosterChanged(participants):
-                before, self._known = self._known, {person.key: person for person in people(participants)}
+                self._crowd.follow(participants)
+                before, self._known = self._known, {person.key: person for person in self._crowd.draw()}
                 # Until one has joined, who comes and goes is whom the server is just naming.
                 return self._compared(before) if self._joined else []
             case LocalMediaChanged():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from av import VideoFrame
+from pyee.asyncio import AsyncIOEventEmitter
 from websockets.asyncio.server import ServerConnection, serve
 
 from tests.core import wire
@@ -282,6 +283,30 @@ async def test_data_travels_both_ways(server: RoomServer) -> None:
         assert not alice.adaptor.send_data("alice", "x" * (1 << 20))
         await alice.adaptor.stop("alice")
         assert not alice.adaptor.send_data("alice", "too late")
+
+
+async def test_no_listener_gives_anything_back(server: RoomServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that a listener returns ends in an error of the loop, long after (aiortc reference, trap 19)."""
+    run, given = AsyncIOEventEmitter._emit_run, dict[str, Any]()
+
+    def noted(emitter: AsyncIOEventEmitter, listener: Any, arguments: Any, named: Any) -> None:
+        def listening(*arguments: Any, **named: Any) -> Any:
+            value = listener(*arguments, **named)
+            if listener.__module__.startswith("tui."):
+                given[listener.__qualname__] = given.get(listener.__qualname__, value) or value
+            return value
+
+        run(emitter, listening, arguments, named)
+
+    monkeypatch.setattr(AsyncIOEventEmitter, "_emit_run", noted)
+    async with publishing(server) as alice, client(server.url) as bob:
+        await bob.adaptor.play("room1")
+        await media_flows(bob.told)
+        await until(lambda: alice.adaptor.send_data("alice", "hello"))
+        await until(lambda: bob.told.data())
+    heard = {name.split(".")[0] for name in given}
+    assert heard >= {"Peer", "PlayPeer", "Channel", "Session", "Viewer"}
+    assert set(given.values()) == {None}, given
 
 
 async def test_the_servers_records_are_asked_for(server: RoomServer) -> None:

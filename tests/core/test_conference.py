@@ -655,6 +655,69 @@ async def test_before_joining_nobody_is_told_but_the_choice_holds() -> None:
     await room.conference.aclose()
 
 
+# -- away ----------------------------------------------------------------------------------------------
+
+
+async def test_who_is_away_is_neither_heard_nor_seen_and_says_so_and_comes_back_as_before(room: Room) -> None:
+    await room.conference.set_camera(False)
+    room.adaptor.commands.clear()
+    await room.conference.set_away(True)
+    assert [command for command in room.adaptor.commands if command[0] in ("meta", "data")] == [
+        ("meta", "alice", {"isMicMuted": True, "isCameraOn": False, "isCameraOff": True, "isAway": True}),
+        ("data", "alice", {"streamId": "alice", "eventType": "CAM_TURNED_OFF"}),
+        ("data", "alice", {"streamId": "alice", "eventType": "MIC_MUTED"}),
+    ]
+    assert room.told(LocalMediaChanged)[-1] == LocalMediaChanged(False, False, away=True)
+    assert room.person("alice").away
+    await room.conference.set_away(True)
+    assert len(room.adaptor.sent("meta")) == 1
+    await room.conference.set_away(False)
+    assert room.told(LocalMediaChanged)[-1] == LocalMediaChanged(True, False, away=False)
+    assert room.adaptor.sent("meta")[-1][1] == {
+        "isMicMuted": False,
+        "isCameraOn": False,
+        "isCameraOff": True,
+        "isAway": False,
+    }
+    assert not room.person("alice").away
+
+
+@pytest.mark.parametrize("what", ["microphone", "camera"])
+async def test_who_speaks_or_is_seen_is_not_away(room: Room, what: str) -> None:
+    await room.conference.set_away(True)
+    await getattr(room.conference, f"set_{what}")(True)
+    assert room.told(LocalMediaChanged)[-1] == LocalMediaChanged(what == "microphone", what == "camera")
+    assert not room.adaptor.sent("meta")[-1][1]["isAway"]
+    await room.conference.set_away(False)
+    assert room.told(LocalMediaChanged)[-1] == LocalMediaChanged(what == "microphone", what == "camera")
+
+
+async def test_being_away_and_muted_outlasts_a_lost_connection(room: Room) -> None:
+    await room.conference.set_microphone(False)
+    await room.conference.set_away(True)
+    room.adaptor.say("closed", {"reason": "x"})
+    room.adaptor.commands.clear()
+    room.play_started()
+    room.publish_started()
+    await until(lambda: room.adaptor.sent("meta"))
+    (meta,) = room.adaptor.sent("meta")
+    assert (meta[1]["isMicMuted"], meta[1]["isCameraOn"], meta[1]["isAway"]) == (True, False, True)
+    await room.conference.set_away(False)
+    assert room.told(LocalMediaChanged)[-1] == LocalMediaChanged(False, True)
+
+
+async def test_others_who_are_away_are_marked_until_they_are_back(room: Room) -> None:
+    room.list_people(record("bob", "Bob", isAway=True), record("carol", "Carol", isAway="yes"))
+    assert [room.person(one).away for one in ("bob", "carol")] == [True, False]
+    # Other applications say nothing of it.
+    room.list_people(record("bob", "Bob"), record("carol", "Carol"))
+    assert room.person("bob").away
+    room.hear({"eventType": "MIC_MUTED", "streamId": "bob"})
+    assert room.person("bob").away
+    room.hear({"eventType": "MIC_UNMUTED", "streamId": "bob"})
+    assert not room.person("bob").away
+
+
 # -- recording ---------------------------------------------------------------------------------------
 
 
@@ -935,6 +998,12 @@ async def test_other_answers_name_people_too(room: Room) -> None:
         {"streamId": "room1", "videoTrackAssignments": [{"videoLabel": "videoTrack0", "trackId": "dave"}]},
     )
     assert room.person("dave").video == track.key
+    for about, owner in (({}, "carol"), ({"streamId": "other"}, "eve"), ({"streamId": None}, "bob")):
+        entry = {"videoLabel": "videoTrack0", "trackId": owner}
+        room.adaptor.say("videoTrackAssignmentList", {**about, "payload": [entry]})
+        if owner != "eve":
+            assert room.person(owner).video == track.key
+    assert room.names == ["alice", "bob", "Carol", "dave"]
     track.track.stop()
 
 
@@ -957,6 +1026,35 @@ async def test_the_list_is_asked_for_by_the_clock_too(room: Room, monkeypatch: p
     for turn in range(1, 4):
         await until(lambda turn=turn: len(room.adaptor.sent("get_subtracks")) >= turn)  # type: ignore[misc]
         room.list_people(record("bob"))
+
+
+@pytest.mark.parametrize(
+    ("info", "stream_id"),
+    [
+        ("play_started", "room1"),
+        ("play_finished", "room1"),
+        ("publish_started", "alice"),
+        ("session_restored", "alice"),
+        ("subtrackAdded", "room1"),
+        ("subtrackRemoved", "room1"),
+        ("TRACK_LIST_UPDATED", "room1"),
+    ],
+)
+async def test_what_may_have_changed_the_list_is_a_reason_to_look(
+    monkeypatch: pytest.MonkeyPatch, info: str, stream_id: str
+) -> None:
+    monkeypatch.setattr(attendance, "REFRESH", 3600.0)
+    room = Room()
+    await room.join()
+    await until(lambda: room.adaptor.sent("request_video_track_assignments"))
+    room.list_people()
+    room.adaptor.commands.clear()
+    if info == "TRACK_LIST_UPDATED":
+        room.hear({"eventType": info, "streamId": stream_id})
+    else:
+        room.adaptor.say(info, {"streamId": stream_id, "mainTrack": stream_id, "trackId": "bob"})
+    await until(lambda: room.adaptor.sent("get_subtracks"))
+    await room.conference.aclose()
 
 
 async def test_a_second_reading_waits_for_the_first(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1106,6 +1204,15 @@ async def test_chat_goes_over_the_own_stream_and_else_over_the_room(room: Room) 
     assert [line.direction for line in room.log("data_sent")] == [Direction.OUT] * 3
 
 
+async def test_a_hand_is_raised_on_the_rooms_own_channel(room: Room) -> None:
+    """As the official application does; whoever publishes has both (section 6.3)."""
+    room.adaptor.commands.clear()
+    assert room.conference.raise_hand()
+    assert [(way, event["eventType"]) for way, event in room.adaptor.data] == [("room1", "REQUEST_BECOME_PUBLISHER")]
+    room.adaptor.open_channels = {"alice"}
+    assert not room.conference.raise_hand()
+
+
 async def test_who_only_watches_chats_over_the_room() -> None:
     room = await viewer(name="Vera")
     assert room.conference.say("hi")
@@ -1248,6 +1355,15 @@ async def test_what_we_want_to_see_is_said_now_and_after_every_loss(room: Room) 
     assert not room.conference._viewing.due
 
 
+async def test_the_sizes_of_a_picture_are_asked_for_and_known_once_they_are_told(room: Room) -> None:
+    await room.conference.ask_renditions("bob")
+    assert room.adaptor.sent("get_stream_info") == [("bob",)]
+    assert room.conference.renditions_of("bob") == ()
+    sizes = [{"streamWidth": 1280, "streamHeight": 720}, {"streamWidth": 426, "streamHeight": 240}]
+    room.adaptor.say("streamInformation", {"streamId": "bob", "streamInfo": sizes})
+    assert [size.height for size in room.conference.renditions_of("bob")] == [240, 720]
+
+
 async def test_a_pinned_person_is_told_and_can_be_unpinned(room: Room) -> None:
     await until(lambda: room.adaptor.sent("get_broadcast_object"))
     assert not await room.conference.pin("dave")
@@ -1297,6 +1413,18 @@ async def test_all_who_were_pinned_are_pinned_again(room: Room) -> None:
     assert {slot for slot, _, on in pins if on} == {"videoTrack0", "videoTrack1"}
     assert {stream_id for _, stream_id, on in pins if on} == {"bob", "carol"}
     assert all(on for _, _, on in pins)
+
+
+@pytest.mark.parametrize("info", ["publish_started", "session_restored"])
+async def test_the_limit_goes_with_the_own_stream(room: Room, info: str) -> None:
+    """It is the stream's wish, so it is said again when the stream alone has come back."""
+    await until(lambda: room.adaptor.sent("get_broadcast_object"))
+    await room.conference.set_max_video_tracks(4)
+    room.adaptor.say("reconnection_attempt_for_publisher", "alice")
+    room.adaptor.commands.clear()
+    room.adaptor.say(info, {"streamId": "alice"})
+    await until(lambda: room.adaptor.sent("set_max_video_track_count"))
+    assert room.adaptor.sent("set_max_video_track_count") == [("alice", 4)]
 
 
 async def test_a_viewer_wishes_in_the_rooms_name() -> None:

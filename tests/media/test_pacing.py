@@ -8,7 +8,7 @@ import random
 import pytest
 
 from tests.screen_line import Screen, Terminal
-from tui.media.pacing import CAP, FIXED_PACE, LEAST, MOST, NUMBERS, WINDOW, Pacer
+from tui.media.pacing import CAP, FIXED_PACE, LEAST, MOST, NUMBERS, THRIFTY, THRIFTY_PACE, WINDOW, Pacer
 
 FPS = 15.0
 KILOBIT = 125.0
@@ -301,3 +301,30 @@ def test_no_picture_is_larger_than_the_line_takes_nor_smaller_than_a_picture() -
     line.run(20)
     size = line.run(20)
     assert LEAST <= size.bytes / size.updates <= 2 * LEAST
+
+
+@pytest.mark.parametrize("kilobits", [64, 10_000])
+def test_who_wants_little_gets_little_on_every_line_and_all_again_at_once(kilobits: float) -> None:
+    line = screen(kilobits, demand=50_000, keys=False)
+    line.run(20)
+    before = line.pacer.rung
+    line.pacer.thrifty = True
+    rung = line.pacer.rung
+    assert (rung.pictures, rung.everybody, rung.plain, rung.frames_per_second) == (True, False, True, THRIFTY_PACE)
+    line.run(3)
+    figures = line.run(30)
+    assert 0.5 <= figures.updates <= 1.1 * THRIFTY_PACE
+    assert figures.bytes <= 1.2 * THRIFTY_PACE * THRIFTY
+    assert line.pacer.reason == ""
+    line.pacer.thrifty = False
+    assert line.pacer.rung == before
+
+
+def test_who_wants_little_gets_little_also_where_nobody_answers() -> None:
+    line = screen(1000, terminal=Terminal.SILENT, demand=50_000, keys=False)
+    line.pacer.thrifty = True
+    line.run(20)
+    assert line.pacer.fixed
+    figures = line.run(20)
+    assert figures.updates <= 1.1 * THRIFTY_PACE
+    assert figures.bytes <= 1.2 * THRIFTY_PACE * THRIFTY

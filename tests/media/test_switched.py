@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 
 from tests.hearing import pitch
 from tui.media.capture import CameraVideo
+from tui.media.degradation import LEAST_FRAMES_PER_SECOND, THRIFTY_SCALE
 from tui.media.encoding import Coding
 from tui.media.generated import Silence, TestTone
 from tui.media.pictures import SolidColour, TestPattern
 from tui.media.sound import FRAME_SAMPLES
-from tui.media.switched import SwitchedAudio, SwitchedVideo
+from tui.media.switched import THRIFTY_KILOBITS, SwitchedAudio, SwitchedVideo
 from tui.media.video_encoding import VideoCoding
 
 if TYPE_CHECKING:
@@ -115,6 +117,20 @@ def test_a_picture_is_sent_as_its_source_wants_and_counts_from_its_own_beginning
     track.picture(12.2)
     assert first.asked == [0.0, 0.5]
     assert second.asked == [0.0, pytest.approx(0.2)]
+
+
+def test_a_thrifty_picture_is_small_slow_and_coarse_also_of_another_source() -> None:
+    first, second = Recorder(), Recorder(coding=VideoCoding(1280, 720, 30, 800))
+    track = SwitchedVideo(first)
+    track.thrifty = True
+    for coding in (first.coding, second.coding):
+        assert track.coding == replace(coding, bitrate=THRIFTY_KILOBITS)
+        assert track.degradation.frames_per_second == LEAST_FRAMES_PER_SECOND
+        assert track.degradation.scale == THRIFTY_SCALE
+        track.switch(second)
+    track.thrifty = False
+    assert track.coding == second.coding
+    assert (track.degradation.frames_per_second, track.degradation.scale) == (30, 1.0)
 
 
 def test_stopping_a_picture_stops_its_source_and_any_that_comes_later() -> None:

@@ -1,6 +1,7 @@
 """A small program for tests in a real terminal: the app with a scripted session, as the command line runs it.
 
-``python pty_app.py REPORT [hostile] [noise] [crash] [fatal] [hang]``; ``REPORT`` gets what the session saw, as JSON.
+``python pty_app.py REPORT [hostile] [noise] [crash] [fatal] [hang] [still] [THEME]``; ``REPORT`` gets what the
+session saw, as JSON.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tui.core.events import CallState, Participant
 from tui.errors import UsageError
 from tui.logbook import Logbook
 from tui.terminal import run_app, surface
+from tui.themes import NAMES, USUAL
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\x9b2J[/oops]\u202e\x00"
 
@@ -31,13 +33,14 @@ def main() -> int:
         sys.stderr.write(f"antconf: {error} {error.hint}\n")
         return error.exit_code
     people = (*ROOM, Participant("id\x1b]0;owned\x07", HOSTILE)) if "hostile" in wishes else ROOM
-    script = Script(joined(people), paints=True, leave_hangs="hang" in wishes)
+    script = Script(joined(people), paints="still" not in wishes, leave_hangs="hang" in wishes)
     app = ConferenceApp(
         JoinOptions("wss://meet.example.org/app/websocket", "room1", "Alice", "streamalice"),
         script,
         shown.look,
         ascii_only=shown.ascii_only,
         no_color=shown.no_color,
+        theme=next((name for name in NAMES if name in wishes), USUAL),
     )
     if wishes & {"noise", "crash", "fatal"}:
         threading.Thread(target=_trouble, args=(wishes, script, app), daemon=True).start()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
+from tests.ui.slide import slide
 from tui.core.events import (
     Announced,
     Callback,
@@ -48,6 +49,14 @@ ROOM = (
     Participant("streamcarol", "Carol", microphone=False, video="videoTrack1"),
     Participant("streamdave", "Dave", camera=False),
 )
+
+SHARED = "videoTrack15"
+"""The track of a shared screen."""
+
+
+def sharing(stream_id: str, people: Sequence[Participant] = ROOM) -> list[Participant]:
+    """The same people, one of whom shows a screen."""
+    return [replace(one, presentation=SHARED) if one.stream_id == stream_id else one for one in people]
 
 
 def callback(info: str, obj: object = None, direction: Direction = Direction.IN, error: bool = False) -> Callback:
@@ -114,7 +123,8 @@ class ScriptedSession:
         self.shared: list[str] = []
         self.retries = 0
         self._release: asyncio.TimerHandle | None = None
-        self.media = LocalMediaChanged(True, True)
+        self.media = self.before = LocalMediaChanged(True, True)
+        self.low_bandwidth = False
         self.sound = SoundChanged("Built-in Audio")
         self._painter: asyncio.Task[None] | None = None
 
@@ -144,6 +154,17 @@ class ScriptedSession:
     async def set_camera(self, on: bool) -> None:
         self.media = replace(self.media, camera=on)
         self.emit(self.media)
+
+    async def set_away(self, away: bool) -> None:
+        if away:
+            self.before = self.media
+            self.media = replace(self.media, microphone=False, camera=False, away=True)
+        else:
+            self.media = replace(self.before, away=False)
+        self.emit(self.media)
+
+    async def set_low_bandwidth(self, low: bool) -> None:
+        self.low_bandwidth = low
 
     async def set_deafened(self, deafened: bool) -> None:
         self.sound = replace(self.sound, deafened=deafened)
@@ -243,7 +264,7 @@ class ScriptedSession:
             turn = 0 if self.script.still else self.ticks
             for number, key in enumerate([LOCAL, *(f"videoTrack{slot}" for slot in range(16))]):
                 if self.board.wish(key) is not None:
-                    self.board.show(key, face(number, turn))
+                    self.board.show(key, slide(turn) if key == SHARED else face(number, turn))
             self.board.set_level("audioTrack0", 0.3 if self.script.still else abs(math.sin(turn / 9)) * 0.8)
             self.board.set_level(LOCAL, 0.1 if self.script.still else abs(math.sin(turn / 7)) * 0.6)
             await asyncio.sleep(0.1)

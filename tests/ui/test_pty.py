@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,6 @@ from tests.pseudo_terminal import PseudoTerminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.pty
 
@@ -110,6 +110,42 @@ def test_a_hostile_name_sends_no_escape_of_its_own(start: Callable[..., Terminal
         assert sequence not in written
 
 
+def test_a_storm_of_sizes_leaves_a_whole_screen_and_what_was_selected(start: Callable[..., Terminal]) -> None:
+    terminal = start()
+    terminal.shows("● joined")
+    terminal.press("\x1b[B" * 2)
+    terminal.shows("▸ Carol")
+    for number in range(60):
+        terminal.resize(*((20, 5), (300, 80), (60, 16), (79, 24), (1, 1), (132, 43))[number % 6])
+        time.sleep(0.005 * (number % 3))
+    terminal.resize(100, 30)
+    terminal.shows("▸ Carol")
+    terminal.shows("● joined")
+    terminal.until(lambda: "Leave" in terminal.text.splitlines()[-1], "the keys in the last row")
+    terminal.press("q")
+    assert terminal.exit_code() == 0
+    assert "Traceback" not in terminal.written
+
+
+@pytest.mark.parametrize("theme", ["dark", "terminal"])
+def test_without_colours_there_are_none_whatever_the_theme(start: Callable[..., Terminal], theme: str) -> None:
+    terminal = start("still", theme, NO_COLOR="1", COLORTERM="truecolor")
+    terminal.shows("● joined")
+    terminal.press("T")
+    terminal.shows("high-contrast")
+    terminal.press("light\r")
+    terminal.until(lambda: "Search" not in terminal.text, "the end of the choice")
+    terminal.press("\x1b[B" * 2)
+    terminal.shows("▸ Carol")
+    terminal.press("q")
+    assert terminal.exit_code() == 0
+    sets = [
+        int(number or 0) for found in re.findall(r"\x1b\[([\d;]*)m", terminal.written) for number in found.split(";")
+    ]
+    # Bold, underlined, reverse and the like are no colours, and neither is the default one.
+    assert {number for number in sets if number >= 30} <= {39, 49}
+
+
 def test_dumb_and_small_terminals_are_refused(start: Callable[..., Terminal]) -> None:
     terminal = start(TERM="dumb")
     assert terminal.exit_code() == 2
@@ -167,3 +203,20 @@ def test_a_terminal_that_is_never_read_again_does_not_keep_it(start: Callable[..
     time.sleep(3)
     terminal.signal(signal.SIGTERM)
     assert terminal.exit_code() == 143
+
+
+def test_a_stopped_program_gives_the_terminal_back_and_takes_it_again(start: Callable[..., Terminal]) -> None:
+    terminal = start(COLORTERM="truecolor")
+    terminal.shows("joined")
+    terminal.signal(signal.SIGTSTP)
+    terminal.until(lambda: Path(f"/proc/{terminal.pid}/stat").read_text().rpartition(") ")[2][0] == "T", "the stop")
+    terminal.until(lambda: all(sequence in terminal.written for sequence in RESTORED), "the terminal as it was")
+    before = len(terminal.received)
+    terminal.signal(signal.SIGCONT)
+    terminal.until(lambda: b"\x1b[?1049h" in terminal.received[before:], "the screen again")
+    # All of it is drawn anew, and what moves in it.
+    terminal.until(lambda: b"joined" in terminal.received[before:], "the panel")
+    terminal.until(lambda: b"\x1b[6n" in terminal.received[before:], "pictures")
+    terminal.press("q")
+    assert terminal.exit_code() == 0
+    assert terminal.sessions()[0]["left"] == 1

@@ -30,12 +30,12 @@ async def test_the_seconds_are_counted_and_only_their_own_line_is_drawn(monkeypa
     clock = Clock(AT)
     app = conference(Script([*joined(), LOST, RetryPlanned(3, AT + 4.2, CAUSE)]), clock=clock)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(lambda: planned(app) == "try 3, next in 5 s (i: now)")
+        await until(lambda: planned(app) == "try 3, next in 5 s (R: now)")
         await until(lambda: "cannotbereached" in drawn(app))
         await pilot.pause()
         laid_out: list[object] = []
         monkeypatch.setattr(RoomScreen, "_refresh_layout", lambda screen, *_: laid_out.append(screen))
-        for now, text in ((1.3, "try 3, next in 3 s (i: now)"), (4.1, "try 3, next in 1 s (i: now)")):
+        for now, text in ((1.3, "try 3, next in 3 s (R: now)"), (4.1, "try 3, next in 1 s (R: now)")):
             clock.now = AT + now
             await until(lambda text=text: planned(app) == text, what=text)  # type: ignore[misc]
         clock.now = AT + 5
@@ -48,17 +48,17 @@ async def test_a_key_tries_at_once_and_is_offered_only_then() -> None:
     app = conference(script)
     async with app.run_test() as pilot:
         await until(lambda: app.view.people)
-        assert "i" not in app.screen.active_bindings
-        await pilot.press("i")
+        assert "R" not in app.screen.active_bindings
+        await pilot.press("R")
         script.sessions[0].say(LOST, RetryPlanned(1, AT + 8, CAUSE))
         await until(lambda: app.view.retry is not None)
-        assert app.screen.active_bindings["i"].enabled
-        await pilot.press("i")
+        assert app.screen.active_bindings["R"].enabled
+        await pilot.press("R")
         await until(lambda: script.sessions[0].retries == 1)
         script.sessions[0].say(CallStateChanged(CallState.JOINED))
         await until(lambda: planned(app) == "")
         assert app.view.retry is None
-        await pilot.press("i")
+        await pilot.press("R")
         await pilot.press("m")
         await until(lambda: app.view.microphone is False)
         assert script.sessions[0].retries == 1

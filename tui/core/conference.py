@@ -31,6 +31,7 @@ from tui.core.events import (
 from tui.core.journal import Journal
 from tui.core.presence import Presence
 from tui.core.refusals import NOBODY_YET
+from tui.core.renditions import Renditions
 from tui.core.roster import Roster
 from tui.core.sharing import Sharing
 from tui.core.talk import Talk
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from tui.core.chat import Dialect
     from tui.core.discovery import Endpoint
     from tui.core.peer import LocalTrack, RemoteTrack
+    from tui.core.renditions import Rendition
     from tui.core.stats import PeerStats
     from tui.core.viewing import Kind
     from tui.core.wire import Json
@@ -162,6 +164,7 @@ class Conference:
             on_request=self._on_request,
             dialects=self._dialects,
         )
+        self._renditions = Renditions()
         self._tracks: dict[str, RemoteTrack] = {}
         self._told_tracks: set[str] = set()
         self._published_meta_data = self._told_meta_data = ""
@@ -302,6 +305,12 @@ class Conference:
         """The own picture has another source, perhaps one where only a stand-in was: the room is told."""
         await self._media_changed("camera")
 
+    async def set_away(self, away: bool) -> None:
+        """Be away, neither heard nor seen, or be back as before; holds over a reconnect, hearing goes on."""
+        if self._presence.set_away(away):
+            # Others look for it in the metaData when they hear of the two.
+            await self._media_changed("microphone", "camera")
+
     async def announce_recording(self, on: bool) -> None:
         """Tell the room that we record the call, or do so no more; holds until it is changed, also over a reconnect."""
         if self._presence.set_recording(on):
@@ -410,6 +419,15 @@ class Conference:
         """Receive pictures of this height, of everybody or of one; 0 leaves it to the server."""
         await self._viewing.set_height(height, stream_id)
 
+    async def ask_renditions(self, stream_id: str) -> None:
+        """Ask in which sizes the server has a participant's picture; `renditions_of` tells once it has answered."""
+        if self._adaptor is not None:
+            await self._adaptor.get_stream_info(stream_id)
+
+    def renditions_of(self, stream_id: str) -> tuple[Rendition, ...]:
+        """The sizes to choose from, from the lowest on; nothing while the server has not said."""
+        return self._renditions.of(stream_id)
+
     def owner_of(self, track: RemoteTrack) -> str | None:
         """The stream id of who is on that track now."""
         return self._roster.owner_of(track)
@@ -515,7 +533,9 @@ class Conference:
             case "play_finished" if record.get("streamId") == self._room:
                 # Perhaps the last of the others has left: we stay, and it is played again (section 4.5).
                 self._play_ended()
-            case "videoTrackAssignmentList" if record.get("streamId") == self._room:
+            case "streamInformation":
+                self._renditions.take(record)
+            case "videoTrackAssignmentList" if record.get("streamId") in (self._room, "", None):
                 self._talk.assign(record)
             case "closed":
                 self._sharing.seen(False)
@@ -680,10 +700,10 @@ class Conference:
         if self._adaptor is not None and self._sharing.state is ShareState.ON and not self._publish_only:
             await self._adaptor.enable_track(self._room, self._sharing.stream_id, False)
 
-    async def _media_changed(self, medium: str) -> None:
+    async def _media_changed(self, *media: str) -> None:
         self._emit(self._presence.media)
         self.roster_changed()
-        self._untold.add(medium)
+        self._untold.update(media)
         await self._tell_changes()
 
     async def _tell_changes(self) -> None:

@@ -106,8 +106,8 @@ class Participant:
     ``video``, ``audio`` and ``presentation`` (the picture of a shared screen) name the tracks that carry them at
     present (`RemoteTrack.key`), ``None`` without. ``sharing`` is whoever shares a screen, though it may reach us on no
     track, as our own never does. ``pinned`` is whoever keeps the slot whoever speaks, ``recording`` whoever says that
-    they record the call, ``stale`` whoever the server has not heard of for a while. Whose picture plays before the
-    server says who it is has a ``stream_id`` that begins with ``?``.
+    they record the call, ``away`` whoever says that they are, ``stale`` whoever the server has not heard of for a
+    while. Whose picture plays before the server says who it is has a ``stream_id`` that begins with ``?``.
     """
 
     stream_id: str
@@ -125,6 +125,7 @@ class Participant:
     recording: bool = False
     stale: bool = False
     sharing: bool = False
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +154,14 @@ class TrackRemoved:
 
 @dataclass(frozen=True, slots=True)
 class LocalMediaChanged:
-    """State of the own microphone and camera; ``None`` means there is none in this call."""
+    """State of the own microphone and camera; ``None`` means there is none in this call.
+
+    ``away``: both are off until one is back.
+    """
 
     microphone: bool | None
     camera: bool | None
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ class Presence:
         self._audio = audio
         self._video = video
         self._recording: bool | None = None
+        self._away: bool | None = None
+        self._before = (False, False)
+        """Microphone and camera before being away."""
 
     @property
     def _microphone(self) -> LocalTrack | None:
@@ -50,16 +53,41 @@ class Presence:
     def media(self) -> LocalMediaChanged:
         """Both, ``None`` for what there is not."""
         return LocalMediaChanged(
-            None if self._microphone is None else self.microphone, None if self._camera is None else self.camera
+            None if self._microphone is None else self.microphone,
+            None if self._camera is None else self.camera,
+            self.away,
         )
 
     def set_microphone(self, on: bool) -> bool:
-        """Speak or send silence; whether that is a change."""
-        return _switch(self._microphone, on)
+        """Speak or send silence; whether that is a change. Who speaks is not away."""
+        changed = _switch(self._microphone, on)
+        if on and changed and self._away:
+            self._away = False
+        return changed
 
     def set_camera(self, on: bool) -> bool:
-        """Send the picture or black; whether that is a change."""
-        return _switch(self._camera, on)
+        """Send the picture or black; whether that is a change. Who is seen is not away."""
+        changed = _switch(self._camera, on)
+        if on and changed and self._away:
+            self._away = False
+        return changed
+
+    def set_away(self, away: bool) -> bool:
+        """Microphone and camera off, or back as they were before; whether that is a change."""
+        if self.away == away:
+            return False
+        self._away = away
+        if away:
+            self._before = (self.microphone, self.camera)
+        microphone, camera = (False, False) if away else self._before
+        _switch(self._microphone, microphone)
+        _switch(self._camera, camera)
+        return True
+
+    @property
+    def away(self) -> bool:
+        """Whether we say that we are not there for a while."""
+        return bool(self._away)
 
     def set_recording(self, on: bool) -> bool:
         """Say that we record the call, or do so no more; whether that is a change."""
@@ -93,6 +121,9 @@ class Presence:
         if self._recording is not None:
             # For whoever comes later; the event is only heard by those who are there.
             state["isRecording"] = self._recording
+        if self._away is not None:
+            # Our own word: no other client has one (section 6.5).
+            state["isAway"] = self._away
         if self._play_only:
             state["playOnly"] = True
         if self.role:
@@ -122,6 +153,7 @@ class Presence:
             play_only=self._play_only,
             recording=self.recording,
             sharing=sharing,
+            away=self.away,
         )
 
 

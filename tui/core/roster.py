@@ -10,7 +10,7 @@ import re
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tui.core.events import Participant
 from tui.core.records import stale
@@ -18,7 +18,7 @@ from tui.core.sharing import PRESENTATION
 from tui.core.wire import is_stream_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from tui.core.peer import RemoteTrack
     from tui.core.records import Assignment, Broadcast
@@ -35,7 +35,11 @@ UNKNOWN_AFTER = 2.0
 """Seconds after which a picture is shown although no list has named its owner yet."""
 
 _SLOT = re.compile(r"(video|audio)Track\d+\Z")
-_KINDS = ("video", "audio")
+_State: TypeAlias = tuple[
+    str, bool, bool, bool, bool, str | None, str | None, str | None, str, bool, bool, bool, bool, bool, bool
+]
+"""What a `Participant` is beside its id, in the same order."""
+_NOTHING: dict[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -46,6 +50,7 @@ class _Person:
     microphone: bool = True
     camera: bool = True
     recording: bool = False
+    away: bool = False
     play_only: bool = False
     listed: bool = False
     """Named by the server, not only met as the owner of a track or in the chat."""
@@ -56,6 +61,34 @@ class _Person:
     """When this person was met, by our clock; of a guest, when last heard of."""
     guest: bool = False
     """Met in the chat alone."""
+
+
+def _state(
+    person: _Person,
+    carried: Mapping[str, Mapping[str, str]],
+    pinned: set[str],
+    talks: bool,
+    known: Collection[str],
+) -> _State:
+    screen = person.stream_id + PRESENTATION
+    own = carried.get(person.stream_id, _NOTHING)
+    return (
+        person.name or person.stream_id,
+        False,
+        person.microphone,
+        person.camera,
+        talks and person.microphone,
+        own.get("video"),
+        own.get("audio"),
+        carried.get(screen, _NOTHING).get("video"),
+        person.role,
+        person.play_only and not own,
+        person.stream_id in pinned or screen in pinned,
+        person.recording,
+        person.stale,
+        screen in known or "video" in carried.get(screen, _NOTHING),
+        person.away,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +111,7 @@ class Roster:
         self._slots: dict[str, dict[str, Assignment]] = {"video": {}, "audio": {}}
         self._assigned_at: dict[str, float] = {}
         self._departed: deque[str] = deque(maxlen=PARTICIPANT_LIMIT)
+        self._told: dict[str, tuple[_State, Participant]] = {}
 
     # sources
 
@@ -190,11 +224,11 @@ class Roster:
             case "MIC_MUTED":
                 person.microphone = False
             case "MIC_UNMUTED":
-                person.microphone = True
+                person.microphone, person.away = True, False
             case "CAM_TURNED_OFF":
                 person.camera = False
             case "CAM_TURNED_ON":
-                person.camera = True
+                person.camera, person.away = True, False
             case "RECORDING_TURNED_ON":
                 person.recording = True
             case "RECORDING_TURNED_OFF":
@@ -209,6 +243,10 @@ class Roster:
         """Whether the server itself has named this participant."""
         person = self._people.get(stream_id)
         return person is not None and not person.guest
+
+    def unnamed(self) -> set[str]:
+        """Who is here by an id alone."""
+        return {person.stream_id for person in self._people.values() if not person.name}
 
     def name_of(self, stream_id: str) -> str:
         """The name that the server gave; empty when there is none."""
@@ -244,36 +282,26 @@ class Roster:
         return best[0].label if best else None
 
     def participants(self, talking: Collection[str]) -> tuple[Participant, ...]:
-        """Everybody but oneself; ``talking`` are the stream ids of who talks."""
-        carried: dict[tuple[str, str], str] = {}
+        """Everybody but oneself; ``talking`` are the stream ids of who talks.
+
+        Whoever has not changed since the last time is the same object: a room of thousands is asked several times a
+        second, and who compares is done at once.
+        """
+        carried: dict[str, dict[str, str]] = {}
         for line in self._lines.values():
             owner = self._owner(line.track)
             if owner is not None:
-                carried[owner, line.track.kind] = line.track.key
+                carried.setdefault(owner, {})[line.track.kind] = line.track.key
         pinned = {slot.stream_id for slot in self._slots["video"].values() if slot.reserved}
-        return (
-            *(
-                Participant(
-                    stream_id=person.stream_id,
-                    name=person.name or person.stream_id,
-                    microphone=person.microphone,
-                    camera=person.camera,
-                    talking=person.microphone and person.stream_id in talking,
-                    video=carried.get((person.stream_id, "video")),
-                    audio=carried.get((person.stream_id, "audio")),
-                    presentation=carried.get((person.stream_id + PRESENTATION, "video")),
-                    role=person.role,
-                    play_only=person.play_only and not {(person.stream_id, kind) for kind in _KINDS} & carried.keys(),
-                    recording=person.recording,
-                    pinned=person.stream_id in pinned or person.stream_id + PRESENTATION in pinned,
-                    stale=person.stale,
-                    sharing=(screen := person.stream_id + PRESENTATION) in self._people or (screen, "video") in carried,
+        before, self._told = self._told, {}
+        for stream_id, person in self._people.items():
+            if not self._is_folded(stream_id):
+                state = _state(person, carried, pinned, stream_id in talking, self._people)
+                known = before.get(stream_id)
+                self._told[stream_id] = (
+                    known if known is not None and known[0] == state else (state, Participant(stream_id, *state))
                 )
-                for person in self._people.values()
-                if not self._is_folded(person.stream_id)
-            ),
-            *self._unknown(),
-        )
+        return (*(participant for _, participant in self._told.values()), *self._unknown())
 
     def _unknown(self) -> Iterable[Participant]:
         """Pictures that play although nobody says whose they are."""
@@ -324,6 +352,8 @@ class Roster:
         recording = meta_data.get("isRecording")
         if isinstance(recording, bool):
             person.recording = recording
+        if isinstance(away := meta_data.get("isAway"), bool):
+            person.away = away
         if isinstance(muted, bool):
             person.microphone = not muted
         camera_on, camera_off = meta_data.get("isCameraOn"), meta_data.get("isCameraOff")

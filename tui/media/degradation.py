@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 TOO_MUCH, LITTLE = 0.6, 0.25
 """Share of the time that encoding takes: above the first less is sent, below the second more is tried."""
 LEAST_FRAMES_PER_SECOND = 4
+THRIFTY_SCALE = 1 / 2
 SETTLING = 8
 """Pictures between two steps down."""
 FIRST_WAIT, LONGEST_WAIT = 5.0, 60.0
@@ -53,6 +54,8 @@ class Degradation:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.tell = tell
+        self.thrifty = False
+        """The user wants to send as little as possible."""
         self._wanted = frames_per_second
         self._clock = clock
         self._at = 0
@@ -65,16 +68,20 @@ class Degradation:
     @property
     def frames_per_second(self) -> int:
         """How many pictures a second are to be sent now."""
-        wished = round(self._wanted * STEPS[self._at].rate)
+        wished = 0 if self.thrifty else round(self._wanted * STEPS[self._at].rate)
         return max(wished, min(self._wanted, LEAST_FRAMES_PER_SECOND))
 
     @property
     def scale(self) -> float:
         """What is left of width and height."""
-        return STEPS[self._at].scale
+        scale = STEPS[self._at].scale
+        return min(scale, THRIFTY_SCALE) if self.thrifty else scale
 
     def spent(self, seconds: float) -> None:
         """So long it took from a picture to its packet, waiting for a processor included."""
+        if self.thrifty:
+            # So little says nothing about the machine.
+            return
         share = seconds * self.frames_per_second
         self._share += (share - self._share) * _WEIGHT
         self._settled += 1

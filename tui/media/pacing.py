@@ -27,6 +27,10 @@ FIXED_PACE: Final = 5.0
 CAP: Final = 20_000
 """Updates and bytes in a second for a terminal that does not answer; the bytes also when somebody nearer does."""
 
+THRIFTY_PACE: Final = 1.0
+THRIFTY: Final = 2 * 1024
+"""Updates in a second and bytes of one at most when the user asks for it, whatever the line takes."""
+
 _FIRST: Final = 1024
 """Bytes of the first update; it doubles until the line is felt."""
 _BARE: Final = 64
@@ -68,6 +72,8 @@ class Rung:
     everybody: bool = True
     """Pictures of all who are seen, not only of who speaks."""
     pictures: bool = True
+    plain: bool = False
+    """In no more than 256 colours."""
 
 
 @dataclass(slots=True)
@@ -117,6 +123,15 @@ class Pacer:
         self._near = 0
         self._losses = 0
         self._shown: float | None = None
+
+    @property
+    def thrifty(self) -> bool:
+        """The user wants as little as possible: the ladder is held down."""
+        return self._ladder.held
+
+    @thrifty.setter
+    def thrifty(self, thrifty: bool) -> None:
+        self._ladder.held = thrifty
 
     # What may be written.
 
@@ -249,6 +264,8 @@ class Pacer:
             return f"the terminal does not answer: pictures at {rung.frames_per_second:.0f}/s"
         if self._losses >= _SILENCE:
             return "the terminal has stopped answering: pictures wait"
+        if rung == self._ladder.thrifty:
+            return ""
         if rung == self._ladder.best:
             return f"pictures at {self._cap // 1000} KB/s at most" if self.capped else ""
         speed = f"line slow: {_kilobits(self._said)} kbit/s" if self._said else "line slow"
@@ -285,9 +302,10 @@ class Pacer:
     @property
     def _allowed(self) -> int:
         share = int(_SHARE * self._cap / self.rung.frames_per_second)
-        if self.fixed:
-            return share
-        return min(self._budget, share) if self.capped else self._budget
+        allowed = share if self.fixed else self._budget
+        if self.capped:
+            allowed = min(allowed, share)
+        return min(allowed, THRIFTY) if self.thrifty else allowed
 
     @property
     def _rate_allowed(self) -> float:
@@ -428,7 +446,10 @@ class Ladder:
 
     def __init__(self, frames_per_second: float) -> None:
         full = frames_per_second
-        self.fixed = Rung(min(full, FIXED_PACE))
+        self.held = False
+        """The user wants as little as possible: the ladder waits at `thrifty`."""
+        self.thrifty = Rung(min(full, THRIFTY_PACE), everybody=False, plain=True)
+        self._fixed = Rung(min(full, FIXED_PACE))
         self.off = Rung(1.0, everybody=False, pictures=False)
         # Fewer colours are no rung: the canvas sends them cell by cell where bytes are short.
         self._rungs = (
@@ -448,14 +469,19 @@ class Ladder:
         self._rose = self._late = -inf
 
     @property
+    def fixed(self) -> Rung:
+        """For a terminal that does not answer."""
+        return self.thrifty if self.held else self._fixed
+
+    @property
     def best(self) -> Rung:
         """The top."""
-        return self._rungs[0]
+        return self.thrifty if self.held else self._rungs[0]
 
     @property
     def rung(self) -> Rung:
         """Where it stands."""
-        return self._rungs[self._at]
+        return self.thrifty if self.held else self._rungs[self._at]
 
     @property
     def target(self) -> float:
@@ -470,6 +496,9 @@ class Ladder:
 
     def judge(self, now: float, supply: float, full: bool) -> None:
         """``supply``: bytes per second and cell that there are; ``full``: the last update took its budget."""
+        if self.held:
+            # So little says nothing about the line.
+            return
         self._full = 0.9 * self._full + 0.1 * full
         short = self._full > 0.5 and supply < 0.8 * self._needs[self._at]
         # Where nothing is written there is nothing to go by: it is tried.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui.media.degradation import Degradation
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from av import VideoFrame
 
     from tui.media.sound import Samples
+
+
+THRIFTY_KILOBITS = 60
+"""Of a picture while the user wants to send as little as possible."""
 
 
 class SwitchedAudio(AudioTrack):
@@ -55,6 +60,7 @@ class SwitchedVideo(VideoTrack):
         self._tell = tell
         self._on = True
         self._began: float | None = None
+        self._thrifty = False
         self.source = source
         super().__init__(source.coding)
         self.degradation.tell = tell
@@ -71,6 +77,17 @@ class SwitchedVideo(VideoTrack):
         self.source.rest(not on)
 
     @property
+    def thrifty(self) -> bool:
+        """Few, small and coarse pictures are sent."""
+        return self._thrifty
+
+    @thrifty.setter
+    def thrifty(self, thrifty: bool) -> None:
+        self._thrifty = self.degradation.thrifty = thrifty
+        coding = self.source.coding
+        self.coding = replace(coding, bitrate=min(coding.bitrate, THRIFTY_KILOBITS)) if thrifty else coding
+
+    @property
     def is_mirrored(self) -> bool:  # type: ignore[override]
         """As the source."""
         return self.source.is_mirrored
@@ -79,8 +96,8 @@ class SwitchedVideo(VideoTrack):
         """Send this source from the next frame on; the one before ends."""
         before, self.source = self.source, source
         self._began, self._seen = None, None
-        self.coding = source.coding
         self.degradation = Degradation(source.coding.frames_per_second, self._tell)
+        self.thrifty = self._thrifty
         self.stand_in = source.stand_in
         source.rest(not self._on)
         before.stop()

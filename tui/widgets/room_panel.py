@@ -49,6 +49,7 @@ class RoomPanel(Vertical, can_focus=False):
         Label { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         #state { width: auto; margin-right: 2; text-style: bold; }
         #time { width: auto; margin-right: 2; }
+        #mode { width: auto; color: $text-warning; text-style: bold; }
         #count { width: 1fr; min-width: 14; }
         #health { width: auto; max-width: 40%; margin-right: 2; color: $text-warning; }
         #unread { width: auto; margin-right: 2; color: $text-accent; text-style: bold; }
@@ -91,14 +92,15 @@ class RoomPanel(Vertical, can_focus=False):
         with Horizontal():
             yield Label(id="state")
             yield Label(id="time")
+            yield Label(id="mode")
             yield Label(id="count")
             yield Label(id="health")
             yield Label(id="unread")
             yield Label(id="recording")
-        with Horizontal():
+        with Horizontal(id="whereabouts"):
             yield Label(id="place")
             yield Label(id="own")
-        with Horizontal():
+        with Horizontal(id="own-media"):
             yield Label(id="microphone")
             yield LevelMeter(self._marks, id="meter")
             yield Label(id="camera")
@@ -149,6 +151,11 @@ class RoomPanel(Vertical, can_focus=False):
         line = f"line {view.health}" if view.health else ""
         self._say("health", Content(f"{line}: {view.health_reason}" if view.health_reason else self.pictures or line))
 
+    def _say_mode(self, view: CallView) -> None:
+        """What the user has chosen to be or to do without."""
+        modes = [word for word, on in (("away", view.away), ("low bandwidth", view.low_bandwidth)) if on]
+        self._say("mode", Content("".join(f"{self._marks.off} {word}  " for word in modes)))
+
     def _draw(self, view: CallView) -> None:
         joined = view.state is CallState.JOINED
         self.set_class(joined, "-joined")
@@ -156,6 +163,7 @@ class RoomPanel(Vertical, can_focus=False):
         self._say("state", Content(f"{self._marks.state(view.state)} {_WORDS[view.state]}"))
         count = len(view.people)
         self._say("count", Content(f"{count} in the room" if count else ""))
+        self._say_mode(view)
         self._say_health()
         self._say("recording", Content(f"{self._marks.on} REC {view.recording}" if view.recording else ""))
         if self.held and view.microphone:
@@ -167,7 +175,7 @@ class RoomPanel(Vertical, can_focus=False):
         self.set_class(view.share.state is not ShareState.OFF, "-sharing")
         self._say("sound", Content(self._sound(view)))
         meter = self.query_one(LevelMeter)
-        meter.display = view.microphone is not None
+        meter.display = view.microphone is not None and not view.low_bandwidth
         if not view.microphone:
             meter.show(0.0)
         retry = view.retry if view.state is CallState.RECONNECTING else None
@@ -200,7 +208,7 @@ class RoomPanel(Vertical, can_focus=False):
         retry = self.view.retry
         if retry is not None:
             left = retry.due - self._clock()
-            when = f"next in {countdown(left)} (i: now)" if left > 0 else "now"
+            when = f"next in {countdown(left)} (R: now)" if left > 0 else "now"
             text, label = Content(f"try {retry.attempt}, {when}"), self.query_one("#retry", Label)
             if label.content != text:
                 # Of a fixed size: else each second would lay out the whole screen.
