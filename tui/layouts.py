@@ -10,7 +10,7 @@ from typing import Final
 
 from tui.config import keep, kept
 
-_FILE: Final = "screen.json"
+_FILE: Final = "layout.json"
 
 
 class Layout(enum.StrEnum):
