@@ -69,7 +69,7 @@ ROOM: Final = (
         "Sound first, for a thin line: only who speaks, few and small pictures; or all again.",
     ),
     _key("room.theme", "T", "app.change_theme", "Theme", "Choose the colours: dark, light, high contrast and others."),
-    _key("room.devices", "o", "app.devices", "Devices", "Choose sound output, microphone and picture; try sound."),
+    _key("room.devices", "o", "app.devices", "Devices", "Choose and try sound, microphone and picture."),
     _key("room.louder", "plus,equals_sign", "app.volume(10)", "Louder", "Everybody louder, up to 200 %."),
     _key("room.quieter", "minus", "app.volume(-10)", "Quieter", "Everybody quieter."),
     _key(
@@ -120,7 +120,7 @@ ROOM: Final = (
     _key("room.pan_right", "shift+right,L", "pan(1, 0)", "Pan right", "The part of the picture further right."),
     _key("room.pan_up", "shift+up,K", "pan(0, -1)", "Pan up", "The part of the picture further up."),
     _key("room.pan_down", "shift+down,J", "pan(0, 1)", "Pan down", "The part of the picture further down."),
-    _key("room.share", "S", "app.share", "Share", "Show a screen or a file beside your camera, or show it no more."),
+    _key("room.share", "S", "app.share", "Share", "Show a screen or a file beside your camera, or stop."),
     _key("room.retry", "R", "app.retry", "Try now", "Try the lost connection again at once."),
 )
 

@@ -30,12 +30,12 @@ async def test_the_seconds_are_counted_and_only_their_own_line_is_drawn(monkeypa
     clock = Clock(AT)
     app = conference(Script([*joined(), LOST, RetryPlanned(3, AT + 4.2, CAUSE)]), clock=clock)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(lambda: planned(app) == "try 3, next in 5 s (i: now)")
+        await until(lambda: planned(app) == "try 3, next in 5 s (R: now)")
         await until(lambda: "cannotbereached" in drawn(app))
         await pilot.pause()
         laid_out: list[object] = []
         monkeypatch.setattr(RoomScreen, "_refresh_layout", lambda screen, *_: laid_out.append(screen))
-        for now, text in ((1.3, "try 3, next in 3 s (i: now)"), (4.1, "try 3, next in 1 s (i: now)")):
+        for now, text in ((1.3, "try 3, next in 3 s (R: now)"), (4.1, "try 3, next in 1 s (R: now)")):
             clock.now = AT + now
             await until(lambda text=text: planned(app) == text, what=text)  # type: ignore[misc]
         clock.now = AT + 5

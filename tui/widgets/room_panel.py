@@ -208,7 +208,7 @@ class RoomPanel(Vertical, can_focus=False):
         retry = self.view.retry
         if retry is not None:
             left = retry.due - self._clock()
-            when = f"next in {countdown(left)} (i: now)" if left > 0 else "now"
+            when = f"next in {countdown(left)} (R: now)" if left > 0 else "now"
             text, label = Content(f"try {retry.attempt}, {when}"), self.query_one("#retry", Label)
             if label.content != text:
                 # Of a fixed size: else each second would lay out the whole screen.
