@@ -11,12 +11,14 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.ui.room import NOWHERE, conference
-from tests.ui.scripted import AT, Script, joined
+from tests.ui.room import conference
+from tests.ui.scripted import AT, Script, joined, sharing
+from tests.ui.test_snapshots import lobby
 from tests.ui.test_snapshots import talk as conversation
 from tests.ui.test_statistics import measured
 from tests.waiting import until
@@ -26,6 +28,7 @@ from tui.config import JoinOptions
 from tui.core.events import CallState
 from tui.demo import ROOM, DemoRoom
 from tui.media.cells import Depth, Glyphs, Look
+from tui.widgets.video_grid import VideoGrid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,22 +61,35 @@ def _convert(converter: str, drawn: Path) -> None:
 
 
 async def demo() -> None:
-    """The room of ``antconf demo``, with its real participants."""
+    """The room of ``antconf demo``, with its real participants, in the layouts that have pictures."""
     with DemoRoom(subprocess.DEVNULL) as room:
         options = JoinOptions(room.url(), ROOM, "Kim", "stream4711", camera="test")
         app = ConferenceApp(options, Call, LOOK, clock=lambda: AT)
         async with app.run_test(size=(120, 36)) as pilot:
-            await until(lambda: len(app.view.people) == 5 and any(person.talking for person in app.view.people[1:]))
-            await pilot.pause(3)
-            app.save_screenshot(str(FOLDER / "room.svg"))
+            await until(lambda: len(app.view.people) == 5)
+            grid = app.screen.query_one(VideoGrid)
+
+            def talks(layout: str) -> bool:
+                tiles = [tile for tile in grid.tiles if tile.leads or layout == "room"]
+                return any(tile.person is not None and tile.person.talking for tile in tiles)
+
+            for name, key in (("room", ""), ("speaker", "h")):
+                await pilot.press(*key)
+                await pilot.pause(3)
+                await until(lambda: talks(name), 60, "somebody who talks")  # noqa: B023
+                app.save_screenshot(str(FOLDER / f"{name}.svg"))
     if converter := shutil.which("rsvg-convert"):
-        _convert(converter, FOLDER / "room.svg")
+        for name in ("room", "speaker"):
+            _convert(converter, FOLDER / f"{name}.svg")
 
 
 async def main() -> None:
     """All pictures."""
-    await picture("join", conference(options=NOWHERE), (80, 24), state=CallState.IDLE)
+    app = lobby("retro", "design-review", "daily", look=LOOK)
+    await picture("join", app, (80, 24), ["f3", "f4", "down", "enter"], CallState.IDLE)
     await demo()
+    shared = Script(joined(sharing("streamcarol")), still=True)
+    await picture("focus", conference(shared, look=LOOK), (120, 36), ["b"])
     await picture("room-80x24", conference(Script(still=True)), (80, 24))
     talk = Script([*joined(), *conversation()], still=True, statistics=measured())
     await picture("chat", conference(talk), (120, 36), ["c"])
@@ -87,6 +103,8 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ["TZ"] = "UTC"
-    time.tzset()
-    asyncio.run(main())
+    # Rooms of late are nobody's own.
+    with tempfile.TemporaryDirectory() as state:
+        os.environ |= {"TZ": "UTC", "XDG_STATE_HOME": state}
+        time.tzset()
+        asyncio.run(main())

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("tests.interop.official",)
 
+_REAL_TIME = ("faults", "interop", "pty", "sound")
+"""Marks of tests in which devices, browsers and whole programs share the machine's time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A second try for what a busy machine can spoil; the summary names whoever needed it."""
+    for item in items:
+        if any(item.get_closest_marker(mark) for mark in _REAL_TIME):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
 
 @pytest.fixture(autouse=True)
 def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

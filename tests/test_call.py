@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import av
 import pytest
@@ -14,18 +15,32 @@ from tests.waiting import until
 from tui import call as call_module
 from tui.call import Call
 from tui.config import JoinOptions
-from tui.core.events import Callback, Participant, RosterChanged, TrackAdded, TrackRemoved
+from tui.core.events import (
+    Callback,
+    Participant,
+    RosterChanged,
+    ShareState,
+    SharingChanged,
+    TrackAdded,
+    TrackRemoved,
+)
 from tui.core.peer import RemoteTrack
+from tui.core.renditions import Rendition
 from tui.core.sdp import TrackLine
+from tui.core.stats import Figures, Inbound, Meter, PeerStats
+from tui.media import sharpness
 from tui.media.board import LOCAL, Board
 from tui.media.cells import Depth, Glyphs, Look, Size
 from tui.media.generated import Silence
+from tui.media.pictures import Black, TestPattern
 from tui.media.sources import CameraVideo, open_sources
-from tui.session import PictureChanged
+from tui.session import PictureChanged, QualityChanged
+from tui.statistics import Health
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tui.media.tracks import VideoTrack
     from tui.session import CallEvent
 
 
@@ -35,6 +50,20 @@ class Conference:
     def __init__(self, microphone: bool | None = False) -> None:
         self.microphone = microphone
         self.told: list[bool] = []
+        self.asked: list[str] = []
+        self.qualities: list[tuple[str | None, int]] = []
+
+    def owner_of(self, track: RemoteTrack) -> str | None:
+        return {"videoTrack0": "bob"}.get(track.label)
+
+    def renditions_of(self, stream_id: str) -> tuple[Rendition, ...]:
+        return (Rendition(426, 240), Rendition(1280, 720)) if stream_id in self.asked else ()
+
+    async def ask_renditions(self, stream_id: str) -> None:
+        self.asked.append(stream_id)
+
+    async def set_quality(self, height: int, stream_id: str | None = None) -> None:
+        self.qualities.append((stream_id, height))
 
     async def set_microphone(self, on: bool) -> None:
         self.microphone = on
@@ -83,6 +112,56 @@ async def test_whoever_is_muted_stays_so_when_their_track_comes_back_under_the_s
     voice = call._desk.mixer.voice(remote.key)
     assert voice is not None
     assert (voice.gain, voice.muted) == (0.5, True)
+    await call.aclose()
+
+
+class Measured(Conference):
+    """One whose room is received worse from sample to sample on one track, of which it does not say whose it is."""
+
+    turn = 0
+
+    def owner_of(self, track: RemoteTrack) -> None:
+        return None
+
+    async def stats(self, own: bool = False) -> PeerStats | None:
+        if own:
+            return None
+        self.turn += 1
+        clock = iter((0.0, 2.0))
+        meter = Meter("room1", lambda: next(clock))
+        track = Inbound("ARDAMSaaudioTrack0", "1", "audio", packets=self.turn * 50, packets_lost=self.turn * 50)
+        stats = meter.sample(Figures(inbound=(track,)))
+        times = [replace(one, current_time=self.turn * 2000) for one in stats.inbound_rtp_list]
+        return replace(stats, inbound_rtp_list=tuple(times))
+
+
+async def test_how_well_somebody_is_received_is_told_once_it_lasts_and_stays_with_them() -> None:
+    told: list[CallEvent] = []
+    call = Call(JoinOptions(), told.append, Board(Look(Glyphs.HALF, Depth.TRUECOLOR)))
+    remote = RemoteTrack(TrackLine("1", "audio", "audioTrack0"), Silence())
+    call._on_event(TrackAdded(remote))
+    call._on_event(RosterChanged((Participant("bob", "Bob", audio=remote.key),)))
+    conference: Any = Measured()
+    for _ in range(4):
+        await call._measure(conference)
+    qualities = [event.people for event in told if isinstance(event, QualityChanged)]
+    assert qualities == [{"bob": (Health.POOR, "parts of the sound are lost")}]
+    assert call.statistics().samples[-1].tracks[0].key == remote.key
+    await call.aclose()
+
+
+async def test_a_small_tile_gets_the_low_picture_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharpness, "FALLS", 0.1)
+    conference = Conference()
+    call = call_in(conference)
+    remote = RemoteTrack(TrackLine("1", "video", "videoTrack0"), Black())
+    call._on_event(TrackAdded(remote))
+    call._tasks.spawn(call._attend(), "attention")
+    call._board.want({remote.key: Size(40, 12)})
+    await until(lambda: conference.qualities == [("bob", 240)], what="the low picture")
+    call._board.want({remote.key: Size(300, 80)})
+    await until(lambda: conference.qualities == [("bob", 240), ("bob", 0)], what="what the server chooses")
+    assert conference.asked == ["bob"]
     await call.aclose()
 
 
@@ -152,9 +231,18 @@ class Room(Conference):
     """Counts how often it was told of another picture."""
 
     changes = 0
+    shared: VideoTrack | None = None
+    takes_screens = True
 
     async def camera_changed(self) -> None:
         self.changes += 1
+
+    async def share(self, picture: VideoTrack, source: str = "") -> bool:
+        self.shared = picture if self.takes_screens else None
+        return self.takes_screens
+
+    async def stop_sharing(self) -> None:
+        self.shared = None
 
 
 async def showing(options: JoinOptions) -> tuple[Call, Room, list[CallEvent]]:
@@ -240,4 +328,34 @@ async def test_who_publishes_no_picture_is_told_so() -> None:
     assert isinstance(note, Callback)
     assert "no picture" in str(note.obj)
     assert room.changes == 0
+    await call.aclose()
+
+
+async def test_a_shared_picture_is_given_back_when_it_is_seen_no_more() -> None:
+    call, room, told = await showing(JoinOptions(audio=False, camera="none"))
+    pictures = []
+    for is_stopped in (True, False):
+        await call.share("test")
+        assert room.shared is not None
+        pictures.append(room.shared)
+        if is_stopped:
+            call._on_event(SharingChanged(ShareState.OFF))
+    assert [picture.readyState for picture in pictures] == ["ended", "live"]
+    await call.aclose()
+    assert pictures[1].readyState == "ended"
+    assert told == [SharingChanged(ShareState.OFF)]
+
+
+async def test_a_picture_that_opens_when_the_call_is_over_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[VideoTrack] = []
+
+    async def opening(*_: object) -> VideoTrack:
+        opened.append(TestPattern())
+        return opened[-1]
+
+    monkeypatch.setattr(call_module, "open_shared", opening)
+    call, room, _ = await showing(JoinOptions(audio=False, camera="none"))
+    room.takes_screens = False
+    await call.share("test")
+    assert [picture.readyState for picture in opened] == ["ended"]
     await call.aclose()

@@ -19,6 +19,7 @@ from tui import __version__
 from tui.config import JoinOptions, remember
 from tui.core.aiortc_internals import host_addresses
 from tui.logbook import log_file
+from tui.rooms import recents
 from tui.settings import path
 
 if TYPE_CHECKING:
@@ -168,6 +169,16 @@ def secret_file(directory: Path, text: str, mode: int = 0o600) -> str:
     path.write_text(text)
     path.chmod(mode)
     return str(path)
+
+
+def test_the_address_of_a_page_is_a_server_and_a_room_and_its_token_is_warned_of() -> None:
+    ended = antconf("events", "http://127.0.0.1:9/live/daily?token=canary-4711")
+    assert ended.returncode == 4
+    assert "127.0.0.1:9 cannot be reached" in ended.stderr
+    assert ended.stderr.count("others on this machine can see a token") == 1
+    assert "canary" not in ended.stderr
+    ended = antconf("events", "http://127.0.0.1:9/live/")
+    assert (ended.returncode, "antconf events URL ROOM" in ended.stderr) == (2, True)
 
 
 def test_a_token_on_the_command_line_is_warned_of_once() -> None:
@@ -354,6 +365,30 @@ def test_join_asks_for_what_is_not_given_and_remembers_the_last_time() -> None:
             terminal.shows(value)
         terminal.press("\x03")
         assert terminal.exit_code() == 130
+
+
+@pytest.mark.pty
+def test_an_invitation_is_pasted_into_the_form_and_the_demo_is_a_room_away(tmp_path: Path) -> None:
+    pasted = "Join us:\nhttp://127.0.0.1:9/live/daily?token=canary-4711\n"
+    with PseudoTerminal([sys.executable, "-m", "tui", "join", "--mic", "silence", "--camera", "test"]) as terminal:
+        terminal.shows("choose the demo above")
+        terminal.press(f"\x1b[200~{pasted}\x1b[201~")
+        terminal.shows(f"Understood: server {URL}, room daily, a token")
+        terminal.press("\r")
+        terminal.shows("127.0.0.1:9 cannot be reached")
+        terminal.press("s")
+        terminal.shows("Join a room")
+        terminal.press("\x1bOR")
+        terminal.shows("(you)")
+        terminal.press("\x1bOS")
+        terminal.press("\r")
+        terminal.shows("● joined")
+        terminal.shows("Bruno")
+        terminal.press("q")
+        assert terminal.exit_code() == 0
+        assert b"canary" not in terminal.received
+    assert recents() == ()
+    assert "canary" not in log_file().read_text()
 
 
 def configure(text: str) -> None:

@@ -221,6 +221,13 @@ def test_what_is_kept_is_for_the_user_alone_and_no_secret(home: Path) -> None:
     assert json.loads(path.read_text()) == {"url": GOOD.url, "room": "room1", "name": "Alice"}
 
 
+def test_a_url_is_kept_without_what_may_be_a_secret(home: Path) -> None:
+    remember(replace(GOOD, url=f"{GOOD.url}?jwt=canary&target=edge"))
+    assert remembered()["url"] == GOOD.url
+    remember(replace(GOOD, url=f"{GOOD.url}?target=edge"))
+    assert remembered()["url"] == f"{GOOD.url}?target=edge"
+
+
 def test_the_newest_is_kept(home: Path) -> None:
     remember(GOOD)
     remember(replace(GOOD, room="room2"))

@@ -8,8 +8,12 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
 from textual.screen import ModalScreen
-from textual.widgets import Input
+from textual.strip import Strip
+from textual.widgets import Input, Static
 
 from tests.ui.emulator import Emulator
 from tests.ui.room import conference
@@ -90,6 +94,16 @@ class Asking(ModalScreen[None]):
         yield Input()
 
 
+class Colourful(Static):
+    """Covers the left half of the screen, each cell in a colour of its own."""
+
+    DEFAULT_CSS = "Colourful { layer: above; dock: left; width: 60%; height: 1fr; }"
+
+    def render_line(self, y: int) -> Strip:
+        colours = (Color.from_rgb(x % 256, y % 256, (x * y) % 256) for x in range(self.size.width))
+        return Strip([Segment("x", Style(color=colour, bgcolor=colour)) for colour in colours])
+
+
 @pytest.fixture
 def emulator(monkeypatch: pytest.MonkeyPatch) -> Emulator:
     return Emulator(monkeypatch)
@@ -159,3 +173,24 @@ async def test_a_terminal_that_does_not_read_costs_little_memory_and_shows_what_
         await until(lambda: not emulator.differences(app), what="the screen")
         assert not driver.held
     assert script.sessions[0].longest_gap < 2
+
+
+@pytest.mark.pty
+async def test_a_repaint_of_more_than_is_held_is_not_drawn_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator = Emulator(monkeypatch, 240, 60)
+    app = conference(Script(paints=True), look=LOOK)
+    async with emulator.running(app):
+        await until(lambda: app.projector is not None and app.projector.updates > 3, what="pictures")
+        projector, driver = app.projector, app.driver
+        assert projector is not None
+        assert driver is not None
+        sizes: list[int] = []
+        driver.written = sizes.append
+        # Dear to draw: no two neighbours have the same colour.
+        app.room.mount(Colourful())
+        await until(lambda: sum(sizes) > HELD, what="a large repaint")
+        updates = projector.updates
+        await until(lambda: projector.updates > updates + 10, what="more pictures")
+        # What is thrown away meanwhile may cost another, but a repaint is no reason for itself.
+        assert sum(size > HELD for size in sizes) <= 4
+        assert not driver.held

@@ -13,17 +13,20 @@ from tests.waiting import until
 from tui.call import Call
 from tui.config import JoinOptions
 from tui.core.conference import Conference
-from tui.core.events import CallState, TrackAdded
-from tui.media import attention
+from tui.core.events import Callback, CallState, Direction, RosterChanged, TrackAdded
+from tui.media import attention, seating
 from tui.media.board import Board
 from tui.media.cells import Depth, Glyphs, Look, Size
 from tui.media.pictures import SolidColour
+from tui.server.options import Options
 from tui.server.signaling import RoomServer
+from tui.server.slots import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.core.peers import Colour
+    from tui.core.events import Participant
     from tui.core.peer import RemoteTrack
     from tui.session import CallEvent
 
@@ -36,12 +39,18 @@ class Spectator:
     def __init__(self, url: str) -> None:
         self.board = Board(Look(Glyphs.HALF, Depth.TRUECOLOR))
         self.videos: list[RemoteTrack] = []
+        self.people: tuple[Participant, ...] = ()
+        self.sent: list[str] = []
         options = JoinOptions(url=url, room="room1", play_only=True, speaker="none")
         self.call = Call(options, self._note, self.board)
 
     def _note(self, event: CallEvent) -> None:
         if isinstance(event, TrackAdded) and event.track.kind == "video":
             self.videos.append(event.track)
+        elif isinstance(event, RosterChanged):
+            self.people = event.participants
+        elif isinstance(event, Callback) and event.direction is Direction.OUT:
+            self.sent.append(event.info)
 
     def see(self, *videos: RemoteTrack) -> None:
         self.board.want({video.key: SIZE for video in videos})
@@ -61,8 +70,8 @@ async def server() -> AsyncIterator[RoomServer]:
 
 
 @contextlib.asynccontextmanager
-async def room(url: str) -> AsyncIterator[Spectator]:
-    """Two people with pictures, and who watches them."""
+async def room(url: str, slots: int = 2) -> AsyncIterator[Spectator]:
+    """Two people with pictures, and who watches them in so many slots."""
     pictures = [SolidColour(RED), SolidColour(GREEN)]
     people = [
         Conference(url, "room1", f"p{number}", lambda _: None, video=picture) for number, picture in enumerate(pictures)
@@ -73,7 +82,7 @@ async def room(url: str) -> AsyncIterator[Spectator]:
             await person.join()
             assert person.state is CallState.JOINED
         await spectator.call.join()
-        await until(lambda: len(spectator.videos) == 2, what="both pictures")
+        await until(lambda: len(spectator.videos) == slots, what="the pictures")
         yield spectator
     finally:
         await asyncio.gather(spectator.call.aclose(), *(person.aclose() for person in people))
@@ -122,3 +131,34 @@ async def test_what_nobody_looks_at_for_a_while_is_not_even_sent(
         spectator.see(first, second)
         await until(lambda: spectator.is_coloured(second), 3, what="the picture again")
         assert spectator.board.stopped(second.key) is None
+
+
+async def test_whoever_is_large_has_a_picture_though_the_slots_are_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seating, "PATIENCE", 0.2)
+    monkeypatch.setattr(seating, "LINGERS", 0.5)
+    async with RoomServer(options=Options(limits=Limits(video=1))) as server, room(server.url, slots=1) as spectator:
+        (video,) = spectator.videos
+        spectator.see(video)
+
+        def has_a_picture(stream_id: str) -> bool:
+            colour = {"p0": RED, "p1": GREEN}[stream_id]
+            seated = any(one.video for one in spectator.people if one.stream_id == stream_id)
+            return seated and spectator.shows(video, colour)
+
+        await until(lambda: len(spectator.people) == 3 and any(map(has_a_picture, ("p0", "p1"))), what="one picture")
+        for _ in range(2):
+            left_out = next(one.stream_id for one in spectator.people[1:] if one.video is None)
+            spectator.board.feature(left_out, alone=True)
+            await until(lambda: has_a_picture(left_out), what=f"the picture of {left_out}")  # noqa: B023
+        await until(lambda: "setMaxVideoTrackCountCommand" in spectator.sent, what="fewer slots")
+        spectator.board.feature(None)
+        await until(lambda: spectator.sent.count("setMaxVideoTrackCountCommand") == 2, what="all slots again")
+
+
+async def test_a_server_with_one_quality_is_asked_what_it_has_and_for_nothing_else(server: RoomServer) -> None:
+    async with room(server.url) as spectator:
+        spectator.see(*spectator.videos)
+        await until(lambda: all(map(spectator.is_coloured, spectator.videos)))
+        await until(lambda: spectator.sent.count("getStreamInfo") == 2, what="both were asked about")
+        assert "forceStreamQuality" not in spectator.sent
+        assert "setMaxVideoTrackCountCommand" not in spectator.sent

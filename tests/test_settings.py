@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tui import arguments, themes
+from tui import arguments, layouts, themes
 from tui.choices import Choices
 from tui.choices import remember as choose
 from tui.cli import main
 from tui.config import VARIABLES, JoinOptions, remember
 from tui.core.events import OnRequest
 from tui.errors import ConfigError, UsageError
-from tui.settings import SECRETS, File, checked, joining, path, problems, read, report, resolved
+from tui.layouts import Layout
+from tui.settings import SECRETS, File, checked, joining, offered, path, problems, read, report, resolved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,6 +96,30 @@ def test_a_url_is_never_a_profile_and_with_an_endpoint_the_first_word_is_the_roo
         True,
         "Kim",
     )
+
+
+def test_an_address_says_more_than_the_server_and_less_than_an_option() -> None:
+    page = "https://host:5443/live/daily?token=t&streamId=kim1&streamName=Kim"
+    file = write(f'[profiles.page]\nurl = "{page}"\nname = "Lee"\n[profiles.bad]\nurl = "https://host:5443/"\n')
+    options = wanted(file, page)
+    assert (options.url, options.room) == ("wss://host:5443/live/websocket", "daily")
+    assert (options.token, options.stream_id, options.name) == ("t", "kim1", "Kim")
+    options = wanted(file, page, "weekly", "--token", "u", "--name", "Lee")
+    assert (options.room, options.token, options.name) == ("weekly", "u", "Lee")
+    options = wanted(file, "page")
+    assert (options.room, options.token, options.name) == ("daily", "t", "Lee")
+    assert wanted(file, "bad").url == "https://host:5443/"
+    assert "must begin with ws:// or wss://" in "\n".join(map(str, problems(file)))
+
+
+def test_a_profile_that_is_chosen_later_says_where_to_go_itself(tmp_path: Path) -> None:
+    file = write(GOOD)
+    given = said("ws://elsewhere/live/websocket", "room1", "--token", "t", "--stream-id", "s", "--no-audio")
+    options = joining(offered(given, file, "work", environ={}))
+    assert (options.url, options.room, options.token, options.audio) == (URL, "daily", "", False)
+    assert options.stream_id != "s"
+    demo = arguments.parser().parse_args(["demo", "--name", "Kim"])
+    assert joining(offered(demo, file, "work", environ={})).name == "Kim"
 
 
 def test_a_profile_that_is_not_there_is_named_with_what_was_perhaps_meant() -> None:
@@ -234,7 +259,7 @@ def test_show_names_each_value_and_its_origin_and_no_secret(
     rows = {line.split()[0]: line.split() for line in told.splitlines()}
     assert rows["name"][1:] == ["Alice", "ANTCONF_NAME"]
     assert rows["room"][1:] == ["daily", "[profiles.work]"]
-    assert rows["url"][1] == URL + "?token=***"
+    assert rows["url"][1] == URL
     assert rows["speaker"][1:] == ["Headset", "last", "time"]
     assert rows["mic"][1:] == ["3", "[defaults]"]
     assert rows["mouse"][1:] == ["false", "[screen]"]
@@ -243,6 +268,20 @@ def test_show_names_each_value_and_its_origin_and_no_secret(
     assert rows["token"][1:] == ["***", "[profiles.work]"]
     assert rows["keys.room.camera"][1:] == ["f3", "[keys]"]
     assert "canary" not in told
+
+
+def test_the_layout_is_configured_or_that_of_the_last_time() -> None:
+    def row() -> list[str]:
+        return next(line.split()[1:] for line in report(read()) if line.startswith("layout"))
+
+    assert row() == ["grid", "default"]
+    layouts.remember(Layout.LIST)
+    assert row() == ["list", "last", "time"]
+    file = write('[screen]\nlayout = "speaker"\n')
+    assert row() == ["speaker", "[screen]"]
+    assert resolved(said(URL), file)["layout"].value == Layout.SPEAKER
+    assert resolved(said(URL, "--layout", "list"), file)["layout"].value == Layout.LIST
+    assert "layout" in complaints('[screen]\nlayout = "cube"\n')
 
 
 def test_path_names_configuration_state_and_log(capsys: pytest.CaptureFixture[str]) -> None:

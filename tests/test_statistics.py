@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tui.core.stats import Figures, Inbound, Meter, PeerStats, TrackStats
+from tui.core.stats import Figures, Inbound, Meter, PeerStats, SentStats, TrackStats
 from tui.statistics import SAMPLES, TRACKS, Health, Sample, Statistics, judge
 
 GOOD = Sample(0.0, incoming=500, round_trip_ms=40)
@@ -60,11 +60,30 @@ def test_a_sample_holds_each_track_under_its_owners_name() -> None:
     statistics = Statistics()
     statistics.take(0, None, stats(delay=0.045, concealed=1.5, jitter=0.004), lambda track: "Bob\x1b[2J")
     (track,) = statistics.samples[-1].tracks
+    assert (track.key, track.label, track.mid, track.codec) == ("", "t", "0", "")
     assert track.who == "Bob\N{REPLACEMENT CHARACTER}[2J"
     assert (track.kind, track.kilobits, track.loss) == ("sound", 40, 0.0)
     assert (track.buffer_ms, track.concealed_ms, track.jitter_ms) == (45.0, 1500.0, 4.0)
     assert statistics.samples[-1].incoming == 48
     assert statistics.samples[-1].round_trip_ms == 50
+
+
+def test_a_sample_names_the_track_its_slot_and_its_codec_safely_and_what_is_sent() -> None:
+    statistics = Statistics()
+    received = replace(stats().inbound_rtp_list[0], track_identifier="ARDAMSaaudioTrack0\x1b", codec="opus\x1b")
+    own = SentStats("1", "video", "vp8", 100, 0.02, 0.003, 0.04, 300, 15.0, 320, 180)
+    statistics.take(
+        0,
+        replace(stats(), outbound_rtp_list=(own,)),
+        replace(stats(), inbound_rtp_list=(received,)),
+        nobody,
+        lambda track: f"audio-{track.mid}",
+    )
+    (track,), (sent,) = statistics.samples[-1].tracks, statistics.samples[-1].sent
+    bad = "\N{REPLACEMENT CHARACTER}"
+    assert (track.key, track.label, track.codec) == ("audio-0", "audioTrack0" + bad, "opus" + bad)
+    assert (sent.kind, sent.codec, sent.kilobits, sent.size) == ("picture", "vp8", 300, (320, 180))
+    assert (sent.jitter_ms, sent.round_trip_ms) == (3.0, 40.0)
 
 
 def test_samples_and_tracks_are_bounded() -> None:

@@ -21,6 +21,7 @@ from tui.core.events import (
     Notice,
     Participant,
     Reaction,
+    RetryPlanned,
     RosterChanged,
     Wish,
 )
@@ -56,6 +57,7 @@ def told(*events: Event) -> list[str]:
         (Reaction("bob", "Bob", "thumbs_up"), ["Bob reacts: thumbs up 👍"]),
         (Announced(Notice.HAND_RAISED, "bob", "Bob"), ["Bob raises a hand"]),
         (Announced(Notice.PINNED, "me", "Me"), []),
+        (Announced(Notice.SCREEN_SHARED, "bob", "Bob"), []),
         (
             ModeratorRequest(1, Wish.MICROPHONE_OFF, "bob", "Bob"),
             ["Bob asks you to mute your microphone. Answer /yes or /no."],
@@ -93,6 +95,13 @@ def test_changes_of_the_room_are_told_once_each() -> None:
         "Carol is away",
         "Carol is back",
     ]
+
+
+def test_the_next_try_is_told_with_its_cause_and_when() -> None:
+    transcript = Transcript(clock=lambda: 1000.0)
+    lines = transcript.lines(RetryPlanned(3, 1004.2, "connection\x1b[2J refused"))
+    assert lines == ["reconnecting: connection\N{REPLACEMENT CHARACTER}[2J refused, try 3, next in 5 s"]
+    assert transcript.lines(RetryPlanned(4, 999.0, "gone")) == ["reconnecting: gone, try 4, next in 0 s"]
 
 
 def test_the_own_microphone_and_camera_are_told_when_they_change() -> None:

@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from rich.console import Console
 from textual import on
@@ -20,15 +20,16 @@ from textual.app import App, SystemCommand
 from textual.command import CommandPalette
 from textual.reactive import var
 
-from tui import bindings, choices, themes
+from tui import bindings, choices, layouts, themes
 from tui.alarm import Alarm
 from tui.bridge import Bridge
 from tui.choices import Choices
 from tui.commands import Commands, Themes
-from tui.core.events import CallState, Direction
+from tui.core.events import CallState, Direction, ShareState
 from tui.errors import ExitCode, FileError
 from tui.export import export
 from tui.herald import NAMING, Herald
+from tui.layouts import Layout
 from tui.media.board import Board
 from tui.media.pacing import Pacer
 from tui.projector import Projector
@@ -38,9 +39,11 @@ from tui.screens.event import EventScreen
 from tui.screens.help import HelpScreen
 from tui.screens.join import JoinScreen
 from tui.screens.leave import Choice, LeaveScreen
+from tui.screens.person import PersonScreen
 from tui.screens.reaction import ReactionScreen
 from tui.screens.request import RequestScreen
 from tui.screens.room import RoomScreen
+from tui.screens.share import ShareScreen
 from tui.screens.statistics import StatisticsScreen
 from tui.text import printable, with_hint
 from tui.updates import CallView, LogLine, Update
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
     from tui.driver import TerminalDriver
     from tui.herald import Heard
     from tui.media.cells import Look
+    from tui.rooms import Profile
     from tui.session import SessionFactory
     from tui.updates import Person, Question
 
@@ -108,6 +112,9 @@ class ConferenceApp(App[None], inherit_bindings=False):
         validate: Callable[[JoinOptions], None] = lambda options: None,
         remember: Callable[[JoinOptions], None] = lambda options: None,
         keymap: Mapping[str, str] | None = None,
+        profiles: Sequence[Profile] = (),
+        demo: Callable[[], JoinOptions] | None = None,
+        layout: Layout | None = None,
         theme: str = themes.USUAL,
         low_bandwidth: bool = False,
         alarm: Alarm | None = None,
@@ -125,6 +132,9 @@ class ConferenceApp(App[None], inherit_bindings=False):
         self._clock = clock
         self._validate = validate
         self._remember = remember
+        self._profiles = profiles
+        self._demo = demo
+        self._layout = layout
         self._board = Board(look, frames_per_second)
         self._bridge = Bridge(self, session, self._board, clock)
         self._room = RoomScreen(self._board, self._marks, clock)
@@ -158,6 +168,13 @@ class ConferenceApp(App[None], inherit_bindings=False):
         """The screen with the pictures, below all others."""
         return self._room
 
+    @property
+    def stage(self) -> Screen[Any] | None:
+        """The screen whose pictures move now: none while a dialog is in front of them."""
+        # At the end there is no screen at all.
+        front = next(reversed(self.screen_stack), None)
+        return front if isinstance(front, RoomScreen | JoinScreen) else None
+
     def get_default_screen(self) -> Screen[None]:
         """The room is below everything."""
         return self._room
@@ -177,6 +194,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
         if self.projector is not None:
             self.projector.start()
         self._choices = choices.recall()
+        self._room.arrangement = self._layout or layouts.recall() or Layout.GRID
         self._room.show_options(self._options)
         if self._options.url and self._options.room and not self._ask:
             self.action_join()
@@ -189,9 +207,9 @@ class ConferenceApp(App[None], inherit_bindings=False):
         await self._bridge.aclose()
 
     def post_display_hook(self) -> None:
-        """Textual has drawn, or would have: while the terminal does not read it throws away what it made."""
-        if self.driver is not None and self.driver.held:
-            self.driver.lost = True
+        """Textual has drawn, or would have."""
+        if self.driver is not None:
+            self.driver.drawn()
 
     def bell(self) -> None:
         """Textual rings it while it handles an exception that ends the app: the only public sign of one."""
@@ -229,7 +247,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
         for screen in self.screen_stack:
             if isinstance(screen, DeviceScreen):
                 screen.view = new
-        if (old.state, old.microphone, old.camera) != (new.state, new.microphone, new.camera):
+        before, now = ((view.state, view.microphone, view.camera, view.share.state) for view in (old, new))
+        if before != now:
             self.refresh_bindings()
         if new.joined_at is not None and not self._remembered:
             self._remembered = True
@@ -287,6 +306,9 @@ class ConferenceApp(App[None], inherit_bindings=False):
                 self.notify(text, severity="warning", markup=False)
         if new.state is CallState.JOINED and new.output_hint and new.output_hint != old.output_hint:
             self.notify(new.output_hint, severity="warning", markup=False)
+        if new.share.reason and new.share != old.share:
+            text = f"Nothing is shared: {with_hint(new.share.reason, new.share.hint)}"
+            self.notify(text, severity="warning", markup=False)
         if new.muted_speech is not None and new.muted_speech != old.muted_speech:
             self.notify("You are muted but talking.", severity="warning", markup=False)
 
@@ -311,12 +333,19 @@ class ConferenceApp(App[None], inherit_bindings=False):
                 return True if there and not self._options.play_only else None
             case "deafen" | "volume":
                 return True if view.in_call else None
+            case "share":
+                may_begin = view.state is CallState.JOINED and not self._options.play_only
+                return True if may_begin or view.share.state is not ShareState.OFF else None
+            case "retry":
+                return view.state is CallState.RECONNECTING
             case "react":
                 return True if view.state is CallState.JOINED else None
             case "hand":
                 return True if view.state is CallState.JOINED and self._options.play_only else None
             case "admit":
                 return True if self._selected is not None and self._selected.hand else None
+            case "details":
+                return True if self._room.selected is not None else None
             case "person_volume" | "silence_person":
                 return True if self._selected is not None else None
         return True
@@ -413,7 +442,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
 
     def action_devices(self) -> None:
         """What there is to hear and speak with."""
-        if self.screen is self._room:
+        if self.stage is not None:
             report, cancels = self._bridge.sound_report, self._options.echo_cancellation
             self.push_screen(DeviceScreen(self._board, self._marks, report, self.view, self._wishes, cancels))
 
@@ -447,8 +476,11 @@ class ConferenceApp(App[None], inherit_bindings=False):
         if is_device:
             self._choices = chosen
             choices.remember(chosen)
-        if isinstance(self.screen, DeviceScreen):
-            self.screen.wishes = self._wishes
+        for screen in self.screen_stack:
+            if isinstance(screen, DeviceScreen):
+                screen.wishes = self._wishes
+            elif isinstance(screen, JoinScreen):
+                screen.use({message.kind.value: until_end}, self._choices)
 
     @on(ChatInput.Said)
     def _say(self, message: ChatInput.Said) -> None:
@@ -463,6 +495,21 @@ class ConferenceApp(App[None], inherit_bindings=False):
         if reaction is not None:
             self._bridge.react(reaction)
 
+    def action_share(self) -> None:
+        """Choose what to show beside the camera, or show it no more."""
+        if self.view.share.state is not ShareState.OFF:
+            self._bridge.stop_sharing()
+        elif self.screen is self._room:
+            self.push_screen(ShareScreen(self._marks.ellipsis), self._share)
+
+    def _share(self, source: str | None) -> None:
+        if source is not None:
+            self._bridge.share(source)
+
+    def action_retry(self) -> None:
+        """Try the lost connection again at once."""
+        self._bridge.retry()
+
     @on(EventLog.Opened)
     def _open(self, message: EventLog.Opened) -> None:
         self.push_screen(EventScreen(message.line))
@@ -471,6 +518,13 @@ class ConferenceApp(App[None], inherit_bindings=False):
         """How the call does."""
         if self.screen is self._room:
             self.push_screen(StatisticsScreen(self._bridge.statistics, self._marks))
+
+    def action_details(self) -> None:
+        """All that is known of the selected person."""
+        person = self._room.selected
+        if self.screen is self._room and person is not None:
+            find = partial(self._room.find, person.key)
+            self.push_screen(PersonScreen(person, find, self._bridge.statistics, lambda: self._room.pinned))
 
     def action_export(self) -> None:
         """Write what the log shows to a file."""
@@ -486,6 +540,14 @@ class ConferenceApp(App[None], inherit_bindings=False):
 
     def _tell(self, text: str, severity: SeverityLevel) -> None:
         self.notify(printable(text), severity=severity, markup=False)
+
+    def action_layout(self) -> None:
+        """The next layout, now and the next time."""
+        self._room.leave_focus()
+        layout = self._room.arrangement = self._room.arrangement.following
+        layouts.remember(layout)
+        if self._room.has_class("-narrow") and layout is not Layout.LIST:
+            self.notify("The screen is too narrow for a list and pictures; enter shows one.", markup=False)
 
     def notify(
         self,
@@ -515,7 +577,10 @@ class ConferenceApp(App[None], inherit_bindings=False):
 
     def action_settings(self) -> None:
         """Ask where to go, and go there."""
-        self.push_screen(JoinScreen(self._options, self._validate), self._join_by)
+        form = JoinScreen(
+            self._options, self._validate, self._board, self._marks, self._choices, self._profiles, self._demo
+        )
+        self.push_screen(form, self._join_by)
 
     def _join_by(self, options: JoinOptions | None) -> None:
         if options is not None:

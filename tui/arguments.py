@@ -249,6 +249,11 @@ def _add_screen(parser: argparse.ArgumentParser) -> None:
         choices=["ascii", "half", "block", "sextant", "octant", "braille"],
         help="what pictures are made of (default: block)",
     )
+    parser.add_argument(
+        "--layout",
+        choices=["grid", "speaker", "list"],
+        help="how people are laid out at first: alike, who speaks large, or without pictures (default: as you left it)",
+    )
     _add_switch(parser, "--synchronized", "show each update at once where the terminal knows how (DEC 2026), or never")
     _add_switch(parser, "--mouse", "use the mouse, or leave it to the terminal")
     parser.add_argument(

@@ -59,17 +59,17 @@ ROOM: Final = (
         "Hold to speak: the microphone is on for 1 s, and for 0.6 s more at every repeat of the key.",
     ),
     _key("room.camera", "v", "app.camera", "Camera", "Show or hide yourself.", shown=True),
-    _key("room.away", "i", "app.away", "Away", "Neither heard nor seen, hearing on; again: back as before."),
+    _key("room.away", "A", "app.away", "Away", "Neither heard nor seen, hearing on; again: back as before."),
     _key("room.deafen", "d", "app.deafen", "Deafen", "Hear nothing or everybody."),
     _key(
         "room.low_bandwidth",
-        "b",
+        "B",
         "app.low_bandwidth",
         "Low bandwidth",
         "Sound first, for a thin line: only who speaks, few and small pictures; or all again.",
     ),
     _key("room.theme", "T", "app.change_theme", "Theme", "Choose the colours: dark, light, high contrast and others."),
-    _key("room.devices", "o", "app.devices", "Devices", "Choose and try sound output and microphone."),
+    _key("room.devices", "o", "app.devices", "Devices", "Choose sound output, microphone and picture; try sound."),
     _key("room.louder", "plus,equals_sign", "app.volume(10)", "Louder", "Everybody louder, up to 200 %."),
     _key("room.quieter", "minus", "app.volume(-10)", "Quieter", "Everybody quieter."),
     _key(
@@ -94,16 +94,34 @@ ROOM: Final = (
     _key("room.refuse", "u", "app.admit(False)", "Do not let speak", "Ask the selected person to go on listening."),
     _key("room.statistics", "g", "app.statistics", "Statistics", "How connections and tracks do, and did of late."),
     _key("room.settings", "s", "app.settings", "Settings", "Change server, room or name, then join."),
-    _key("room.people", "p", "app.focus('people')", "People", "Go to the list of people."),
-    _key("room.log", "l", "app.focus('log')", "Log", "Go to the log."),
-    _key("room.pictures", "h", "pictures", "Pictures", "Hide or show all pictures."),
-    _key("room.page", "n", "page", "Next page", "Show the next page of pictures."),
+    _key("room.people", "p", "pane('people')", "People", "Go to the list of people."),
+    _key("room.pin", "P", "pin", "Pin", "Pin the selected person, or take the pin away."),
+    _key("room.details", "i", "app.details", "Details", "All that is known of the selected person, and their tracks."),
+    _key("room.next_hand", "Y", "next_hand", "Next hand", "Select the next person with a raised hand."),
+    _key("room.log", "l", "pane('log')", "Log", "Go to the log."),
+    _key(
+        "room.layout", "h", "app.layout", "Layout", "Everybody alike, who speaks large, or no pictures: the next one."
+    ),
+    _key(
+        "room.focus",
+        "enter,b",
+        "focus_on",
+        "Whole screen",
+        "The selected person's shared screen or picture on the whole screen, or all again.",
+    ),
+    _key("room.unfocus", "escape", "unfocus", "All pictures", "Back from the whole screen."),
+    _key(
+        "room.page", "n", "page(1)", "Next page", "Show the next page of pictures; on the whole screen, the next one."
+    ),
+    _key("room.page_back", "N", "page(-1)", "Previous page", "Show the previous page of pictures, or the one before."),
     _key("room.zoom_in", "z", "zoom(1)", "Zoom in", "A part of the shared screen, or of who is selected, larger."),
     _key("room.zoom_out", "Z,w", "zoom(-1)", "Zoom out", "More of the picture, up to the whole."),
     _key("room.pan_left", "shift+left,H", "pan(-1, 0)", "Pan left", "The part of the picture further left."),
     _key("room.pan_right", "shift+right,L", "pan(1, 0)", "Pan right", "The part of the picture further right."),
     _key("room.pan_up", "shift+up,K", "pan(0, -1)", "Pan up", "The part of the picture further up."),
     _key("room.pan_down", "shift+down,J", "pan(0, 1)", "Pan down", "The part of the picture further down."),
+    _key("room.share", "S", "app.share", "Share", "Show a screen or a file beside your camera, or show it no more."),
+    _key("room.retry", "R", "app.retry", "Try now", "Try the lost connection again at once."),
 )
 
 PEOPLE: Final = (
@@ -111,7 +129,10 @@ PEOPLE: Final = (
     _key("people.down", "down", "cursor(1)", "Down", "Select the person below."),
     _key("people.first", "home", "cursor(-1000000)", "First", "Select the first person."),
     _key("people.last", "end", "cursor(1000000)", "Last", "Select the last person."),
-    _key("people.alone", "enter", "alone", "Alone", "Show only the selected person, or everybody."),
+    _key("people.page_up", "pageup", "page(-1)", "Page up", "Select the person a page above."),
+    _key("people.page_down", "pagedown", "page(1)", "Page down", "Select the person a page below."),
+    _key("people.filter", "slash", "filter", "Filter", "Only people with some text in the name or id."),
+    _key("people.clear", "escape", "clear", "Everybody", "Everybody again."),
 )
 
 LOG: Final = (
@@ -130,9 +151,9 @@ LOG: Final = (
     _key("log.export", "e", "app.export", "Export", "Write what is shown to a new file of JSON lines."),
 )
 
-LOG_FILTER: Final = (
-    _key("filter.keep", "down", "keep", "Lines", "Back to the lines that were found."),
-    _key("filter.clear", "escape", "clear", "Clear", "All lines again.", first=True),
+FILTER: Final = (
+    _key("filter.keep", "down", "keep", "Found", "Back to the people or lines that were found; so does enter."),
+    _key("filter.clear", "escape", "clear", "Clear", "All of them again.", first=True),
 )
 
 EVENT: Final = (
@@ -163,6 +184,8 @@ CHAT_INPUT: Final = (
     ),
 )
 
+PERSON: Final = (_key("person.close", "escape,q,i", "dismiss", "Close", "Back to the room."),)
+
 STATISTICS: Final = (_key("statistics.close", "escape,q,g", "dismiss", "Close", "Back to the room."),)
 
 REACTIONS: Final = (
@@ -172,7 +195,31 @@ REACTIONS: Final = (
     _key("reaction.close", "escape,q,r", "screen.dismiss", "Close", "Show nothing."),
 )
 
-JOIN: Final = (_key("join.cancel", "escape", "cancel", "Back", "Go back without joining.", shown=True),)
+SHARE: Final = (
+    _key("share.choose", "enter,space", "select", "Share", "Share the selected one."),
+    _key("share.up", "up", "cursor_up", "Up", "Select the one above."),
+    _key("share.down", "down", "cursor_down", "Down", "Select the one below."),
+    _key("share.close", "escape,q,S", "screen.dismiss", "Close", "Share nothing."),
+)
+
+PATH: Final = (_key("path.close", "escape", "dismiss", "Back", "Choose no file."),)
+
+JOIN: Final = (
+    _key("join.cancel", "escape", "cancel", "Back", "Go back without joining.", shown=True),
+    _key("join.devices", "f2", "devices", "Devices", "Choose microphone, camera and sound output.", shown=True),
+    _key("join.preview", "f3", "preview", "Preview", "See yourself and measure the microphone, or not.", shown=True),
+    _key("join.rooms", "f4", "rooms", "Rooms", "Go to the rooms of late and the profiles.", shown=True),
+    _key("join.help", "f1", "app.help", "Help", "Show every key.", shown=True),
+)
+
+ROOM_LIST: Final = (
+    _key("rooms.choose", "enter,space", "select", "Choose", "Fill the form with the selected room; again, join it."),
+    _key("rooms.up", "up", "cursor_up", "Up", "Select the room above."),
+    _key("rooms.down", "down", "cursor_down", "Down", "Select the room below."),
+    _key("rooms.first", "home", "first", "First", "Select the first room."),
+    _key("rooms.last", "end", "last", "Last", "Select the last room."),
+    _key("rooms.forget", "delete,x", "forget", "Forget", "Take the selected room out of the list."),
+)
 
 DEVICES: Final = (
     _key("devices.close", "escape,q,o", "dismiss", "Close", "Close the devices.", shown=True),
@@ -205,13 +252,17 @@ GROUPS: Final[dict[str, tuple[Binding, ...]]] = {
     "Room": ROOM,
     "List of people": PEOPLE,
     "Log": LOG,
-    "Filter of the log": LOG_FILTER,
+    "Filter": FILTER,
     "Event": EVENT,
     "Chat": CHAT_HISTORY,
     "Chat field": CHAT_INPUT,
     "Reactions": REACTIONS,
+    "Share a screen": SHARE,
+    "Path of a file": PATH,
     "Statistics": STATISTICS,
+    "Details of a person": PERSON,
     "Join form": JOIN,
+    "List of rooms": ROOM_LIST,
     "Devices": DEVICES,
     "List of devices": DEVICE_LIST,
     "This help": HELP,

@@ -36,14 +36,29 @@ from tui.core.events import (
     ModeratorRequest,
     Notice,
     Reaction,
+    RetryPlanned,
     RosterChanged,
+    SharingChanged,
     TrackAdded,
     TrackRemoved,
 )
+from tui.crowd import Crowd
 from tui.errors import AntconfError, DeviceError
-from tui.session import HealthChanged, MutedSpeech, PictureChanged, SoundChanged
+from tui.session import HealthChanged, MutedSpeech, PictureChanged, QualityChanged, SoundChanged
 from tui.text import printable, with_hint
-from tui.updates import CallView, ChatLine, LogLine, Question, Update, aside, chat_line, log_line, people, question
+from tui.updates import (
+    CallView,
+    ChatLine,
+    LogLine,
+    Question,
+    Retry,
+    Share,
+    Update,
+    aside,
+    chat_line,
+    log_line,
+    question,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -55,7 +70,6 @@ if TYPE_CHECKING:
     from tui.media.board import Board
     from tui.session import CallEvent, Session, SessionFactory, SoundReport
     from tui.statistics import Statistics
-    from tui.updates import Person
 
 LEAVE_LIMIT: Final = 2.0
 """Seconds that leaving may take before it is given up."""
@@ -114,6 +128,7 @@ class Bridge:
         self._volume = 1.0
         self._low_bandwidth = False
         self._voices: dict[str, tuple[float, bool]] = {}
+        self._crowd = Crowd(self._voices, self._hands)
         self._sound_said = ""
         self._session: Session | None = None
         self._joining: asyncio.Task[None] | None = None
@@ -144,7 +159,8 @@ class Bridge:
             self._ringing = False
             roster, self._roster = self._roster, None
             if roster is not None:
-                self._view = replace(self._view, people=self._marked(people(roster)))
+                self._crowd.follow(roster)
+                self._view = replace(self._view, people=self._crowd.draw())
             update = Update(self._view, tuple(self._lines), self._dropped, tuple(self._chat))
             self._lines.clear()
             self._chat.clear()
@@ -212,7 +228,7 @@ class Bridge:
         """How loud that person is, 0.0 to 2.0, and whether they are heard at all; holds for the next rooms too."""
         with self._lock:
             self._voices[stream_id] = (volume, muted)
-            self._view = replace(self._view, people=self._marked(self._view.people))
+            self._view = replace(self._view, people=self._crowd.draw())
         self._ask(self._set(lambda session: session.set_voice(stream_id, volume, muted)))
         self._ring()
 
@@ -227,6 +243,18 @@ class Bridge:
     def use_camera(self, device: str) -> None:
         """Show another camera, a screen, a file or nothing from now on."""
         self._ask(self._set(lambda session: session.use_camera(device)))
+
+    def share(self, source: str) -> None:
+        """Show a screen, a file or a test picture beside the camera."""
+        self._ask(self._set(lambda session: session.share(source)))
+
+    def stop_sharing(self) -> None:
+        """Show no such screen any more."""
+        self._ask(self._set(lambda session: session.stop_sharing()))
+
+    def retry(self) -> None:
+        """Try the lost connection again at once."""
+        self._ask(self._set(lambda session: session.retry()))
 
     def speak_while_held(self, seconds: float) -> None:
         """Speak for that time, unless asked anew."""
@@ -269,7 +297,7 @@ class Bridge:
         """Tell a listener who raised a hand whether to speak."""
         with self._lock:
             self._hands.discard(stream_id)
-            self._view = replace(self._view, people=self._marked(self._view.people))
+            self._view = replace(self._view, people=self._crowd.draw())
         self._ring()
         self._ask(self._set(lambda session: session.answer_hand(stream_id, granted)))
 
@@ -443,6 +471,11 @@ class Bridge:
                     self._view = self._moved(event)
                 case RosterChanged(participants):
                     self._roster = participants
+                case RetryPlanned(attempt, due, reason):
+                    self._view = replace(self._view, retry=Retry(attempt, due, printable(reason)))
+                case SharingChanged(state, source, reason, hint):
+                    share = Share(state, printable(source, 60), printable(reason), printable(hint))
+                    self._view = replace(self._view, share=share)
                 case LocalMediaChanged(microphone, camera, away):
                     self._view = replace(self._view, microphone=microphone, camera=camera, away=away)
                 case Callback() | TrackAdded() | TrackRemoved():
@@ -462,6 +495,9 @@ class Bridge:
                     self._view = replace(self._view, picture=printable(source, 60))
                 case HealthChanged(health, reason):
                     self._view = replace(self._view, health=health, health_reason=printable(reason, 60))
+                case QualityChanged(people):
+                    self._crowd.qualities = people
+                    self._view = replace(self._view, people=self._crowd.draw())
                 case MutedSpeech() if line is not None:
                     self._view = replace(self._view, muted_speech=line.at)
                 case MutedSpeech():
@@ -487,11 +523,14 @@ class Bridge:
             hint=printable(event.hint),
             exit_code=event.exit_code,
             joined_at=joined_at,
+            retry=None,
         )
         if event.state in (CallState.IDLE, CallState.FAILED):
             self._roster = None
             self._requests.clear()
             self._hands.clear()
+            self._crowd.follow(())
+            self._crowd.qualities = {}
             self._sound_said = ""
             moved = replace(
                 moved,
@@ -504,6 +543,7 @@ class Bridge:
                 volume=self._volume,
                 input="",
                 picture="",
+                share=Share(),
                 echo="",
                 recording="",
                 muted_speech=None,
@@ -521,7 +561,7 @@ class Bridge:
         if isinstance(event, Announced) and event.notice is Notice.HAND_RAISED:
             if len(self._hands) < HANDS:
                 self._hands.add(event.stream_id)
-            self._view = replace(self._view, people=self._marked(self._view.people))
+            self._view = replace(self._view, people=self._crowd.draw())
 
     def _question(self) -> Question | None:
         return question(self._requests[0]) if self._requests else None
@@ -538,14 +578,6 @@ class Bridge:
             recording=printable(sound.recording, 60),
         )
 
-    def _marked(self, everybody: tuple[Person, ...]) -> tuple[Person, ...]:
-        """The same people as loud as the user wants them, and with the hands that are up."""
-        wishes = [self._voices.get(person.key, (1.0, False)) for person in everybody]
-        return tuple(
-            replace(person, volume=volume, silenced=muted, hand=person.key in self._hands)
-            for person, (volume, muted) in zip(everybody, wishes, strict=True)
-        )
-
     def _line(self, event: CallEvent) -> LogLine | None:
         match event:
             case Callback(routine=True):
@@ -556,8 +588,14 @@ class Bridge:
             case CallStateChanged(state, reason, hint):
                 text = with_hint(reason, hint)
                 return LogLine(self._clock(), Direction.LOCAL, state.value, text, state is CallState.FAILED)
-            case RosterChanged() | LocalMediaChanged() | TrackAdded() | TrackRemoved():
+            case RosterChanged() | LocalMediaChanged() | TrackAdded() | TrackRemoved() | QualityChanged():
                 return None
+            case RetryPlanned():
+                # The callback that it is made of is in the log already.
+                return None
+            case SharingChanged(state, source, reason, hint):
+                said = ": ".join(filter(None, (state.value, source, with_hint(reason, hint))))
+                return LogLine(self._clock(), Direction.LOCAL, "share", printable(said), bool(reason))
             case ChatMessage() | Reaction() | ModeratorRequest() | Announced():
                 # Their data-channel messages are in the log already.
                 return None

@@ -10,7 +10,18 @@ import time
 from typing import TYPE_CHECKING
 
 from tui.core.conference import Conference
-from tui.core.events import Announced, Callback, Direction, Notice, Reaction, RosterChanged, TrackAdded, TrackRemoved
+from tui.core.events import (
+    Announced,
+    Callback,
+    Direction,
+    Notice,
+    Reaction,
+    RosterChanged,
+    ShareState,
+    SharingChanged,
+    TrackAdded,
+    TrackRemoved,
+)
 from tui.core.ice import named
 from tui.core.tasks import Tasks
 from tui.desk import SoundDesk
@@ -18,19 +29,23 @@ from tui.errors import DeviceError
 from tui.media.attention import Attention
 from tui.media.board import LOCAL
 from tui.media.reception import Reception
-from tui.media.sources import CameraVideo, Sources, default_camera, open_picture, open_sources
-from tui.session import HealthChanged, MutedSpeech, PictureChanged
+from tui.media.seating import Benches, Seating
+from tui.media.sharpness import Sharpness
+from tui.media.sources import CameraVideo, Sources, default_camera, open_picture, open_shared, open_sources
+from tui.quality import Qualities
+from tui.session import HealthChanged, MutedSpeech, PictureChanged, QualityChanged
 from tui.statistics import Statistics
 from tui.text import with_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tui.config import JoinOptions
     from tui.core.events import Event, ModeratorRequest, Participant
     from tui.core.peer import RemoteTrack
     from tui.core.stats import TrackStats
     from tui.media.board import Board
+    from tui.media.tracks import VideoTrack
     from tui.session import CallEvent, SoundReport
 
 _LOOK_SECONDS = 2.0
@@ -53,20 +68,28 @@ class Call:
         self._desk = SoundDesk(options, emit, self._on_recording_end)
         self._reception = Reception(board, self._desk.mixer)
         self._attention = Attention()
+        self._sharpness = Sharpness()
+        self._seating = Seating()
+        self._benches = Benches.of(())
         self._videos: dict[str, RemoteTrack] = {}
         self._sources = Sources()
         self._switching = asyncio.Lock()
+        self._shared: VideoTrack | None = None
+        self._sharing = asyncio.Lock()
         self._conference: Conference | None = None
         self._tasks = Tasks()
         self._held: asyncio.TimerHandle | None = None
         self._low_bandwidth = False
         self._round_trip = 0.0
         self._statistics = Statistics()
+        self._qualities = Qualities()
         self._tracks: dict[str, RemoteTrack] = {}
         """By mid."""
         self._names: dict[str, str] = {}
         """By stream id."""
         self._owners: dict[str, str] = {}
+        self._carried: dict[str, str] = {}
+        """Stream ids by the key of each track."""
 
     async def join(self) -> None:
         """`Session`; raises `DeviceError` or `FileError` for what was named and cannot be opened."""
@@ -195,6 +218,37 @@ class Call:
         if self._conference is not None:
             await self._conference.camera_changed()
 
+    async def share(self, source: str) -> None:
+        """`Session`."""
+        conference = self._conference
+        if conference is None:
+            return
+        async with self._sharing:
+            await conference.stop_sharing()
+            try:
+                picture = self._shared = await open_shared(source, self._note)
+            except DeviceError as error:
+                self._emit(SharingChanged(ShareState.OFF, source, str(error), error.hint))
+                return
+            if not await conference.share(picture, picture.label):
+                self._give_screen_back()
+
+    async def stop_sharing(self) -> None:
+        """`Session`."""
+        async with self._sharing:
+            if self._conference is not None:
+                await self._conference.stop_sharing()
+
+    def _give_screen_back(self) -> None:
+        if self._shared is not None:
+            self._shared.stop()
+            self._shared = None
+
+    async def retry(self) -> None:
+        """`Session`."""
+        if self._conference is not None:
+            self._conference.retry()
+
     def _tell_picture(self) -> None:
         own = self._sources.video
         if own is not None:
@@ -249,6 +303,7 @@ class Call:
         for track in (self._sources.audio, self._sources.video):
             if track is not None:
                 track.stop()
+        self._give_screen_back()
         try:
             if self._conference is not None:
                 await self._conference.aclose()
@@ -272,19 +327,29 @@ class Call:
                 if self._tracks.get(track.mid) is track:
                     del self._tracks[track.mid]
             case RosterChanged(participants):
+                self._benches = Benches.of(participants)
                 self._names = {person.stream_id: person.name for person in participants}
                 self._follow_slots(participants)
                 self._reception.follow(participants)
                 self._desk.follow(participants)
+            case SharingChanged(ShareState.OFF):
+                self._give_screen_back()
         self._emit(event)
         if isinstance(event, Callback) and event.info == "speaking_but_muted":
             self._emit(MutedSpeech())
 
     def _follow_slots(self, participants: Sequence[Participant]) -> None:
         """Nobody's last picture is shown under the name of whoever gets the slot next."""
-        owners = {
-            key: person.stream_id for person in participants for key in (person.video, person.presentation) if key
-        }
+        owners: dict[str, str] = {}
+        self._carried = {}
+        for person in participants:
+            if person.video:
+                owners[person.video] = person.stream_id
+            if person.presentation:
+                owners[person.presentation] = person.stream_id
+            if person.audio:
+                self._carried[person.audio] = person.stream_id
+        self._carried |= owners
         for key, owner in self._owners.items():
             if key != LOCAL and owners.get(key) != owner:
                 self._board.forget(key)
@@ -298,7 +363,7 @@ class Call:
             self._tasks.spawn(self._conference.announce_recording(False), "end of the recording")
 
     async def _attend(self) -> None:
-        """Have the server send only what somebody looks at."""
+        """Have the server send only what somebody looks at, and that as it is looked at."""
         while True:
             await asyncio.sleep(_ATTEND_SECONDS)
             conference = self._conference
@@ -307,6 +372,25 @@ class Call:
             owners = {key: owner for key, track in self._videos.items() if (owner := conference.owner_of(track))}
             for owner, on in self._attention.changes(owners, self._reception.watched):
                 await conference.set_track_enabled(owner, on, "video")
+            await self._sharpen(conference, owners)
+            await self._seat(conference)
+
+    async def _sharpen(self, conference: Conference, owners: Mapping[str, str]) -> None:
+        watched = {key: size for key in owners if (size := self._board.wish(key)) is not None}
+        for owner in self._sharpness.questions(owners, watched):
+            await conference.ask_renditions(owner)
+        for owner, height in self._sharpness.changes(owners, watched, conference.renditions_of):
+            await conference.set_quality(height, owner)
+
+    async def _seat(self, conference: Conference) -> None:
+        featured, alone = self._board.featured
+        for owner, pinned in self._seating.pins(featured, alone, self._benches):
+            if pinned:
+                await conference.pin(owner)
+            else:
+                await conference.unpin(owner)
+        if (most := self._seating.most(featured, alone, self._benches)) is not None:
+            await conference.set_max_video_tracks(most)
 
     async def _look_after(self) -> None:
         while True:
@@ -319,14 +403,21 @@ class Call:
         sent, received = await conference.stats(own=True), await conference.stats()
         if received is not None:
             self._round_trip = received.current_round_trip_time
-        if self._statistics.take(time.time(), sent, received, self._who):
+        if self._statistics.take(time.time(), sent, received, self._who, self._key):
             self._emit(HealthChanged(self._statistics.health, self._statistics.reason))
+        tracks = received.inbound_rtp_list if received is not None else ()
+        if self._qualities.take((self._carried.get(self._key(track), ""), track) for track in tracks):
+            self._emit(QualityChanged(self._qualities.people))
 
     def _who(self, track: TrackStats) -> str:
         """The name of whoever is on the track now."""
         remote = self._tracks.get(track.mid)
         owner = self._conference.owner_of(remote) if remote is not None and self._conference is not None else None
         return self._names.get(owner, owner) if owner is not None else track.track_identifier
+
+    def _key(self, track: TrackStats) -> str:
+        remote = self._tracks.get(track.mid)
+        return "" if remote is None else remote.key
 
     def _note(self, text: str) -> None:
         self._emit(Callback("device", text, Direction.LOCAL, time.time()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
-from tui.config import keep, kept
+from tui.config import keep, kept, screen_of
 from tui.media.threads import in_thread
 from tui.text import printable
 
@@ -66,6 +66,18 @@ async def equipped(options: JoinOptions, choices: Choices) -> tuple[JoinOptions,
     ):
         options = replace(options, microphone=device)
     return options, notes
+
+
+def in_words(options: JoinOptions, choices: Choices) -> str:
+    """What would be used, in one line."""
+    output = f"output: {options.speaker or choices.speaker or 'default'}"
+    if options.play_only or not (options.audio or options.video):
+        return printable(output)
+    if options.source and screen_of(options.source) is None:
+        return printable(f"{options.source}, {output}")
+    microphone = (options.microphone or choices.microphone or "default") if options.audio else "off"
+    camera = (options.source or options.camera or choices.camera or "first") if options.video else "off"
+    return printable(f"microphone: {microphone}, camera: {camera}, {output}")
 
 
 def _present() -> Inventory:

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
     from tui.call import Call
     from tui.config import JoinOptions
+    from tui.demo import Demo
     from tui.logbook import Logbook
     from tui.media.board import Board
+    from tui.rooms import Profile
     from tui.server.options import Options
     from tui.session import CallEvent
     from tui.settings import File, Setting
@@ -48,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _join(arguments: argparse.Namespace) -> int:
+    from tui.demo import Demo
     from tui.logbook import Logbook, log_file
     from tui.settings import DEFAULT, LAST_TIME, Setting
 
@@ -55,31 +58,25 @@ def _join(arguments: argparse.Namespace) -> int:
     options = _options(settings)
     # What was true the last time is a proposal.
     places = [settings.get(name, Setting("")) for name in ("endpoint_url" if options.is_endpoint else "url", "room")]
-    with Logbook(log_file()) as log:
+    with Logbook(log_file()) as log, Demo(log.noise, options) as demo:
         ask = any(place.origin in (DEFAULT, LAST_TIME) for place in places)
-        return _run_app(settings, options, file, log, ask=ask)
+        return _run_app(arguments, settings, options, file, log, demo, ask=ask)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from dataclasses import replace
-
-    from tui.demo import ROOM, DemoRoom
+    from tui.demo import Demo
     from tui.logbook import Logbook, log_file
     from tui.terminal import surface
 
     file, settings = _configured(arguments)
     options = _options(settings)
     surface()
-    with Logbook(log_file()) as log, DemoRoom(log.noise) as room:
+    with Logbook(log_file()) as log, Demo(log.noise, options) as demo:
+        demo.begin()
         # Meanwhile the room starts.
         import tui.app  # noqa: F401
-        from tui.media.devices import list_cameras
 
-        # Without a camera one would not see oneself.
-        camera = options.camera or ("" if list_cameras() else "test")
-        name = options.name or os.environ.get("USER", "me")
-        options = replace(options, url=room.url(), room=ROOM, name=name, camera=camera)
-        return _run_app(settings, options, file, log)
+        return _run_app(arguments, settings, demo.options(), file, log, demo)
 
 
 def _events(arguments: argparse.Namespace) -> int:
@@ -212,14 +209,15 @@ _COMMANDS: Final = {
 
 def _configured(arguments: argparse.Namespace) -> tuple[File, Mapping[str, Setting]]:
     """The configuration file, and what holds with it; raises `ConfigError` when the file cannot be used."""
-    from tui import settings
+    from tui.settings import COMMAND_LINE, checked, read, resolved
 
-    file = settings.checked(settings.read())
+    file = checked(read())
     for problem in file.problems:
         _warn(str(problem))
-    if getattr(arguments, "token", None):
-        _warn("others on this machine can see a token that is given with --token; --token-file hides it")
-    return file, settings.resolved(arguments, file)
+    settings = resolved(arguments, file)
+    if "token" in settings and settings["token"].origin == COMMAND_LINE:
+        _warn("others on this machine can see a token that is given with --token or in a URL; --token-file hides it")
+    return file, settings
 
 
 def _options(settings: Mapping[str, Setting]) -> JoinOptions:
@@ -239,10 +237,19 @@ def _warn_of_token(options: JoinOptions) -> None:
 
 
 def _run_app(
-    settings: Mapping[str, Setting], options: JoinOptions, file: File, log: Logbook, *, ask: bool = False
+    arguments: argparse.Namespace,
+    settings: Mapping[str, Setting],
+    options: JoinOptions,
+    file: File,
+    log: Logbook,
+    demo: Demo,
+    *,
+    ask: bool = False,
 ) -> int:
+    from tui import rooms
     from tui.alarm import Alarm, Desktop
-    from tui.config import remember, validate
+    from tui.config import validate
+    from tui.layouts import Layout
     from tui.media.cells import Glyphs
     from tui.terminal import run_app, surface
     from tui.themes import USUAL, checked
@@ -269,6 +276,10 @@ def _run_app(
         log.hide(options.secrets)
         return Call(options, emit, board)
 
+    def remember(options: JoinOptions) -> None:
+        if options.url != demo.url:
+            rooms.remember(options)
+
     try:
         app = ConferenceApp(
             options,
@@ -281,6 +292,9 @@ def _run_app(
             validate=validate,
             remember=remember,
             keymap=file.keys,
+            profiles=_profiles(arguments, file),
+            demo=demo.options,
+            layout=Layout(wanted["layout"]) if "layout" in wanted else None,
             theme=theme,
             low_bandwidth=bool(wanted.get("low_bandwidth")),
             alarm=Alarm(bool(wanted.get("bell")), Desktop(wanted.get("notify", Desktop.NONE))),
@@ -288,6 +302,19 @@ def _run_app(
     except ConfigError as error:
         raise ConfigError(f"{printable(str(file.path), 400)}: {error}", error.hint) from error
     return run_app(app, log, mouse=wanted.get("mouse", True))
+
+
+def _profiles(arguments: argparse.Namespace, file: File) -> list[Profile]:
+    """Those of the file, to be chosen later; what a secret's file says is read only then."""
+    from tui.rooms import Profile
+    from tui.settings import Setting, joining, offered
+
+    def one(name: str) -> Profile:
+        settings = offered(arguments, file, name)
+        url, room = (str(settings.get(option, Setting("")).value) for option in ("url", "room"))
+        return Profile(name, lambda: joining(settings), url, room)
+
+    return [one(name) for name in file.profiles]
 
 
 def _say(lines: Sequence[str]) -> None:

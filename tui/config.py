@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import stat
 from dataclasses import dataclass, field
@@ -16,17 +17,17 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from tui.core.address import check_url
+from tui.core.address import EXAMPLE, check_url
 from tui.core.auth import DEFAULT_PERIOD, Credentials, Totp
 from tui.core.discovery import Endpoint
 from tui.core.events import OnRequest
 from tui.core.ice import is_ice_uri
 from tui.core.wire import ID_RULE, is_stream_id
 from tui.errors import ConfigError, DeviceError, UsageError
-from tui.text import printable
+from tui.text import printable, redacted_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
 TOKEN_LIMIT = 64 << 10
 """Bytes of a token file that are read."""
@@ -48,9 +49,17 @@ VARIABLES = {
 """The options that may come from the environment, by their names on the command line."""
 
 
+_MADE_UP = re.compile(r"stream[0-9a-f]{8}")
+
+
 def random_stream_id() -> str:
     """A stream id of the official example's kind: ``stream`` and random letters."""
     return f"stream{secrets.token_hex(4)}"
+
+
+def is_made_up(stream_id: str) -> bool:
+    """Whether `random_stream_id` may have made it: nobody wants to see it again."""
+    return _MADE_UP.fullmatch(stream_id) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,14 @@ class JoinOptions:
 
 def validate(options: JoinOptions) -> None:
     """Raises an error that names the field: `UsageError`, `ConfigError` for a secret, `DeviceError` for a source."""
-    _ = options.server, options.credentials
+    if not options.url:
+        raise UsageError("the server is missing", EXAMPLE, field="url")
+    try:
+        _ = options.server
+    except UsageError as error:
+        error.field = "url"
+        raise
+    _ = options.credentials
     if (options.subscriber_code or options.totp_secret) and not options.subscriber_id:
         raise UsageError("a subscriber's code or secret needs the subscriber's id", "give it with --subscriber-id")
     for uri in options.ice_servers:
@@ -141,13 +157,17 @@ def validate(options: JoinOptions) -> None:
             raise UsageError(
                 f"the ICE server {printable(uri, 80)!r} cannot be used", "example: turn:host:3478?transport=udp"
             )
-    for field_name, value in (("room", options.room), ("stream id", options.stream_id)):
+    if not options.room:
+        raise UsageError("the room is missing", ID_RULE, field="room")
+    for option, value in (("room", options.room), ("stream_id", options.stream_id)):
         if not is_stream_id(value):
-            raise UsageError(f"the {field_name} {printable(value, 60)!r} is not one that the server takes", ID_RULE)
+            what = f"the {option.replace('_', ' ')} {printable(value, 60)!r}"
+            raise UsageError(f"{what} is not one that the server takes", ID_RULE, field=option)
     if options.room == options.stream_id and not options.play_only:
-        raise UsageError("the stream id and the room are the same", "give the stream another id with --stream-id")
+        hint = "give the stream another id with --stream-id"
+        raise UsageError("the stream id and the room are the same", hint, field="stream_id")
     if len(options.name.encode(errors="replace")) > 256:
-        raise UsageError("the name is longer than 256 bytes")
+        raise UsageError("the name is longer than 256 bytes", field="name")
     is_file = options.source != "test" and screen_of(options.source) is None
     if options.source_once and not (options.source and is_file):
         raise UsageError("--once is for a media file", "name one with --source")
@@ -213,10 +233,18 @@ def remembered() -> dict[str, str]:
 
 def remember(options: JoinOptions) -> None:
     """Keep what the join screen shows next time; no secret is kept, and failing to keep it is no error."""
-    keep("last.json", {key: getattr(options, key) for key in _REMEMBERED if key != "url" or not options.is_endpoint})
+    values = {"url": bare(options.url), "room": options.room, "name": options.name}
+    if options.is_endpoint:
+        del values["url"]
+    keep("last.json", values)
 
 
-def keep(name: str, values: Mapping[str, str]) -> None:
+def bare(url: str) -> str:
+    """The URL without its parameters when one of them looks like a secret."""
+    return url if redacted_text(url) == url else url.partition("?")[0]
+
+
+def keep(name: str, values: Mapping[str, str] | Sequence[Mapping[str, str]]) -> None:
     """Write a small private file into the state directory, whole or not at all; failing to is no error."""
     path = state_directory() / name
     fresh = path.with_suffix(f".{os.getpid()}")
@@ -234,11 +262,24 @@ def keep(name: str, values: Mapping[str, str]) -> None:
 
 def kept(name: str, keys: Collection[str]) -> dict[str, str]:
     """What `keep` wrote under these keys; nothing of a file that is missing or broken."""
+    return _texts(_kept(name), keys)
+
+
+def kept_rows(name: str, keys: Collection[str]) -> list[dict[str, str]]:
+    """The same of a file with several rows."""
+    rows = _kept(name)
+    return [_texts(row, keys) for row in rows] if isinstance(rows, list) else []
+
+
+def _kept(name: str) -> object:
     try:
         with open(state_directory() / name, encoding="utf-8") as file:
-            values = json.loads(file.read(TOKEN_LIMIT))
+            return json.loads(file.read(TOKEN_LIMIT))
     except (OSError, ValueError, RecursionError):
-        return {}
+        return None
+
+
+def _texts(values: object, keys: Collection[str]) -> dict[str, str]:
     if not isinstance(values, dict):
         return {}
     return {key: value for key, value in values.items() if key in keys and isinstance(value, str)}

@@ -1,6 +1,6 @@
 """The room of ``antconf demo``: a local server and four participants, in a process of their own.
 
-Used by the CLI as `DemoRoom`; ``python -m tui.demo`` is the other side. A process and not a thread, because five
+Used by the CLI as `Demo`; ``python -m tui.demo`` is the other side. A process and not a thread, because five
 more ends of WebRTC in one interpreter would steal the time of the screen. It ends when its standard input does, so
 that nothing is left running however the parent ends.
 """
@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import select
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from tui.core.collector import settle
 from tui.errors import UnreachableError
+from tui.rooms import at
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from tui.config import JoinOptions
 
 ROOM = "demo"
 START_TIMEOUT = 20.0
@@ -26,6 +32,53 @@ START_TIMEOUT = 20.0
 
 END_TIMEOUT = 4.0
 """Seconds for participants and server to leave, before they are ended."""
+
+
+class Demo:
+    """``with Demo(log.noise, options) as demo``: the room for whoever asks for it, and none before.
+
+    ``options`` hold for it as far as they do not say where to go.
+    """
+
+    def __init__(self, noise: int, options: JoinOptions) -> None:
+        self._noise = noise
+        self._options = options
+        self._turn = threading.Lock()
+        self._room: DemoRoom | None = None
+        self._closed = False
+        self.url = ""
+        """Where it is, once `options` has told: an address that means nothing to the next run."""
+
+    def begin(self) -> DemoRoom:
+        """Let it start, if it does not yet. Raises `UnreachableError` after the end."""
+        with self._turn:
+            if self._closed:
+                raise UnreachableError("the local room server has ended")
+            if self._room is None:
+                self._room = DemoRoom(self._noise)
+            return self._room
+
+    def options(self) -> JoinOptions:
+        """How to join it; blocks until it is there. Raises `UnreachableError` when it did not start."""
+        from tui.media.devices import list_cameras
+
+        room = self.begin()
+        # Without a camera one would not see oneself.
+        camera = self._options.camera or ("" if list_cameras() else "test")
+        name = self._options.name or os.environ.get("USER", "me")
+        self.url = room.url()
+        return replace(at(self._options, self.url), room=ROOM, name=name, camera=camera)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._turn:
+            self._closed = True
+            if self._room is not None:
+                self._room.close()
 
 
 class DemoRoom:

@@ -112,8 +112,7 @@ class TerminalDriver(LinuxDriver):
         self._outlet = Outlet(self._file, self._drain)
         self._hold = ExitStack()
         self._holding = False
-        self.lost = False
-        """Textual has drawn something while it was held back: it must draw everything again."""
+        self._lost = False
         self.active = False
         """The screen is ours: neither suspended nor ended."""
         self.synchronized = False
@@ -164,11 +163,16 @@ class TerminalDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         """Textual's text: always taken, but when the terminal does not read no more of it is made."""
-        if self._outlet.pending > HELD and not self._holding:
-            self._holding = True
-            self._hold.enter_context(self._app.batch_update())
         self._outlet.write(data)
         self.written(_size(data))
+
+    def drawn(self) -> None:
+        """Textual has drawn; or, held back since an earlier time, has thrown away what it would have drawn."""
+        if self._holding:
+            self._lost = True
+        elif self._outlet.pending > HELD:
+            self._holding = True
+            self._hold.enter_context(self._app.batch_update())
 
     def start_application_mode(self) -> None:
         self._outlet.start()
@@ -205,8 +209,8 @@ class TerminalDriver(LinuxDriver):
             return
         self._holding = False
         self._hold.close()
-        if self.lost:
-            self.lost = False
+        if self._lost:
+            self._lost = False
             self._app.screen.refresh()
         for screen in self._app.screen_stack:
             screen.check_idle()

@@ -38,13 +38,17 @@ class ExitCode(IntEnum):
 
 
 class AntconfError(Exception):
-    """Root of the tree. ``str(error)`` is one line for people, ``hint`` the next step (may be empty)."""
+    """Root of the tree. ``str(error)`` is one line for people, ``hint`` the next step (may be empty).
+
+    ``field`` names the option of `tui.config.JoinOptions` that is wrong, empty when it is none or several.
+    """
 
     exit_code: ExitCode = ExitCode.INTERNAL
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, field: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.field = field
 
 
 class UsageError(AntconfError):

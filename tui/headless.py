@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tui.updates import Person
 
 
-COMMANDS = "/who, /mute, /unmute, /camera on|off, /react NAME, /hand, /yes, /no, /leave"
+COMMANDS = "/who, /mute, /unmute, /camera on|off, /react NAME, /hand, /yes, /no, /retry, /leave"
 
 
 def run(options: JoinOptions, as_text: bool = False) -> ExitCode:
@@ -173,6 +173,8 @@ class _Writer(_Listener):
                 self._unless(conference.raise_hand())
             case ["/yes" | "/no" as answer] if self._requests:
                 await conference.answer_request(self._requests.popleft(), answer == "/yes")
+            case ["/retry"]:
+                conference.retry()
             case [word, *_] if word.startswith("/") and not word.startswith("//"):
                 self._print(f"there is no {printable(word, 40)} now; there are {COMMANDS}, and // begins a text with /")
             case _:
@@ -190,7 +192,7 @@ def _described(person: Person) -> str:
             ("you", person.is_self),
             ("muted", not person.microphone),
             ("camera off", not person.camera),
-            ("shares a screen", person.presentation is not None),
+            ("shares a screen", person.sharing),
             ("records", person.recording),
         )
         if is_so

@@ -196,7 +196,7 @@ class Projector:
         wanted = self._chosen(seen)
         pace = rung.frames_per_second if driver is not None else min(_BY_TEXTUAL, rung.frames_per_second)
         self._board.frames_per_second = pace
-        self._board.want({tile.track: size for tile in wanted if tile.track and (size := tile.picture_size)})
+        self._board.want({tile.track: size for tile in wanted if tile.track and (size := tile.detail)})
         if now >= self._levels_due:
             # Each level that moves is text on the line.
             self._levels_due = now + (1 / pace if self.pacer.thrifty else _LEVELS)
@@ -228,9 +228,8 @@ class Projector:
 
     def _look(self) -> dict[VideoTile, Seen]:
         """Tiles with a picture of which at least one cell is seen."""
-        driver, screen = self._app.driver, self._app.room
-        # At the end there is no screen at all.
-        if self._app.screen_stack[-1:] != [screen] or (driver is not None and not driver.active):
+        driver, screen = self._app.driver, self._app.stage
+        if screen is None or (driver is not None and not driver.active):
             return {}
         widgets = visible_widgets(screen)
         if widgets is not self._widgets:
@@ -245,7 +244,8 @@ class Projector:
             return seen
         if not rung.pictures or not seen:
             return {}
-        speaking = [tile for tile in seen if tile.person is not None and tile.person.talking]
+        leading = [tile for tile in seen if tile.leads]
+        speaking = leading or [tile for tile in seen if tile.person is not None and tile.person.talking]
         if self._speaker not in (speaking or seen):
             self._speaker = next(iter(speaking or seen))
         return {tile: one for tile, one in seen.items() if tile is self._speaker}

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from tui.core.events import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tui.config import JoinOptions
     from tui.core.events import ModeratorRequest
     from tui.media.board import Board
-    from tui.statistics import Statistics
+    from tui.statistics import Health, Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,14 @@ class HealthChanged:
     reason: str
 
 
-CallEvent: TypeAlias = Event | SoundChanged | MutedSpeech | PictureChanged | HealthChanged
+@dataclass(frozen=True, slots=True)
+class QualityChanged:
+    """How well each person is received, by stream id: in one word, and why it is not good. Others are not known."""
+
+    people: Mapping[str, tuple[Health, str]]
+
+
+CallEvent: TypeAlias = Event | SoundChanged | MutedSpeech | PictureChanged | HealthChanged | QualityChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,18 @@ class Session(Protocol):
 
         What is shown is told by `PictureChanged`. Failing is a line in the log, and the old one goes on.
         """
+
+    async def share(self, source: str) -> None:
+        """Show a screen, a media file or ``test`` beside the camera, in place of what was shown so.
+
+        What becomes of it is told by `SharingChanged`, and so is why it cannot be opened.
+        """
+
+    async def stop_sharing(self) -> None:
+        """Show no such screen any more."""
+
+    async def retry(self) -> None:
+        """Do not wait any longer before the lost connection is tried again."""
 
     async def speak_while_held(self, seconds: float) -> None:
         """Microphone on now and off again after that time, unless asked anew; nothing happens when it is on anyway."""

@@ -44,6 +44,7 @@ from tui.config import (
 )
 from tui.core.events import OnRequest
 from tui.errors import AntconfError, ConfigError, UsageError
+from tui.invitation import from_address
 from tui.logbook import log_file
 from tui.text import printable, redacted_text, with_hint
 
@@ -83,6 +84,7 @@ _FILES: Final = {
 _PATHS: Final = (*_FILES, "source", "camera", "record_audio")
 _USUAL: Final = {
     "glyphs": "block",
+    "layout": "grid",
     "mouse": True,
     "ascii": False,
     "totp_unregistered": False,
@@ -94,6 +96,8 @@ _USUAL: Final = {
 """What no `JoinOptions` says."""
 _ANYWHERE: Final = {"url": "ws://host/live/websocket", "room": "room"}
 """Where nobody goes: what a profile leaves open is not wrong."""
+_PLACES: Final = frozenset(name for group in _ALTERNATIVES for name in group) | {"room", "stream_id", "subscriber_id"}
+"""Options that belong to one place to go to."""
 _TABLES: Final = ("defaults", "keys", "profiles", "screen")
 
 
@@ -223,6 +227,15 @@ def resolved(
     return _layered(layers | file.layers | {LAST_TIME: remembered() | themes.recall()}, {*vars(given), *VARIABLES})
 
 
+def offered(
+    given: argparse.Namespace, file: File, profile: str, *, environ: Mapping[str, str] = os.environ
+) -> dict[str, Setting]:
+    """The same for a profile that is chosen later: where to go and by which secrets is the profile's to say."""
+    names = [option.dest for option in arguments.options(arguments.profile_parser())]
+    said = {name: value for name, value in vars(given).items() if name in names and name not in _PLACES}
+    return resolved(argparse.Namespace(**(dict.fromkeys(names) | said)), file, profile=profile, environ=environ)
+
+
 def unknown_profile(name: str, file: File) -> UsageError:
     """The complaint, with the name that was perhaps meant."""
     near = difflib.get_close_matches(name, file.profiles, n=1)
@@ -257,7 +270,7 @@ def report(file: File, profile: str = "") -> list[str]:
     """Each option of ``join`` in a line: its name, its value with no secret in it, and where that comes from."""
     names = [option.dest for option in arguments.options(arguments.profile_parser())]
     settings = resolved(argparse.Namespace(**dict.fromkeys(names)), file, profile=profile)
-    settings = {name: Setting(device, LAST_TIME) for name, device in _chosen().items()} | settings
+    settings = {name: Setting(value, LAST_TIME) for name, value in _chosen().items()} | settings
     rows = [(name, *_row(name, settings)) for name in names]
     rows += [(f"keys.{name}", printable(key), "[keys]") for name, key in file.keys.items()]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
@@ -274,11 +287,15 @@ def places(file: File) -> list[str]:
 
 
 def _chosen() -> dict[str, str]:
-    """The devices of the last time: a call takes them as long as they are there."""
+    """The layout of the last time, and its devices: a call takes them as long as they are there."""
+    from tui import layouts
     from tui.choices import recall
 
-    last = recall()
-    return {name: device for name in ("speaker", "mic", "camera") if (device := getattr(last, _FIELDS.get(name, name)))}
+    last, layout = recall(), layouts.recall()
+    chosen = {"layout": layout.value} if layout else {}
+    return chosen | {
+        name: device for name in ("speaker", "mic", "camera") if (device := getattr(last, _FIELDS.get(name, name)))
+    }
 
 
 def _row(name: str, settings: Mapping[str, Setting]) -> tuple[str, str]:
@@ -307,7 +324,8 @@ def _layered(layers: Mapping[str, Mapping[str, object]], names: Iterable[str] | 
     """The first layer that says something about an option, or about what excludes it, has the word."""
     allowed = None if names is None else set(names)
     settings: dict[str, Setting] = {}
-    for origin, layer in layers.items():
+    for origin, whole in layers.items():
+        layer = _apart(whole)
         settled = {name for group in _ALTERNATIVES if not settings.keys().isdisjoint(group) for name in group}
         settled |= settings.keys()
         settings |= {
@@ -316,6 +334,22 @@ def _layered(layers: Mapping[str, Mapping[str, object]], names: Iterable[str] | 
             if name not in settled and (allowed is None or name in allowed)
         }
     return settings
+
+
+def _apart(layer: Mapping[str, object]) -> Mapping[str, object]:
+    """The same with a URL that says more than the server taken apart; what the layer says itself holds.
+
+    What cannot be taken apart stays as it is: `validate` says what is wrong with it.
+    """
+    if not isinstance(address := layer.get("url"), str):
+        return layer
+    try:
+        invitation = from_address(address)
+    except UsageError:
+        return layer
+    spoken = layer.keys() | {name for group in _ALTERNATIVES if not layer.keys().isdisjoint(group) for name in group}
+    more = {name: value for name, value in invitation.said.items() if name not in spoken}
+    return {**layer, **more, "url": invitation.url}
 
 
 class _Reader:

@@ -16,20 +16,25 @@ from tui.core.events import (
     ChatMessage,
     LocalMediaChanged,
     ModeratorRequest,
+    Notice,
     Reaction,
+    RetryPlanned,
     RosterChanged,
 )
-from tui.text import with_hint
-from tui.updates import aside, chat_line, people, question
+from tui.crowd import Crowd
+from tui.text import printable, with_hint
+from tui.updates import aside, chat_line, countdown, question
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tui.core.events import Event
     from tui.updates import Person
 
 _CHANGES = (
     ("microphone", "{} is not muted any more", "{} is muted"),
     ("camera", "{} has the camera on", "{} has the camera off"),
-    ("presentation", "{} shares a screen", "{} does not share a screen any more"),
+    ("sharing", "{} shares a screen", "{} does not share a screen any more"),
     ("recording", "{} records the call", "{} does not record any more"),
     ("away", "{} is away", "{} is back"),
 )
@@ -38,7 +43,9 @@ _CHANGES = (
 class Transcript:
     """What is worth a line, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._crowd = Crowd()
+        self._clock = clock
         self._known: dict[str, Person] = {}
         self._joined = False
         self._own: LocalMediaChanged | None = None
@@ -59,8 +66,11 @@ class Transcript:
                     return [line]
                 self._joined = True
                 return [line, self._everybody]
+            case RetryPlanned(attempt, due, reason):
+                return [f"reconnecting: {printable(reason)}, try {attempt}, next in {countdown(due - self._clock())}"]
             case RosterChanged(participants):
-                before, self._known = self._known, {person.key: person for person in people(participants)}
+                self._crowd.follow(participants)
+                before, self._known = self._known, {person.key: person for person in self._crowd.draw()}
                 # Until one has joined, who comes and goes is whom the server is just naming.
                 return self._compared(before) if self._joined else []
             case LocalMediaChanged():
@@ -75,8 +85,11 @@ class Transcript:
                 first, *more = entry.text.split("\n")
                 told = "you, not sent yet" if entry.unsent else name
                 return [f"{told}: {first}", *(f"  {line}" for line in more)]
+            case Announced(Notice.SCREEN_SHARED):
+                # The list says so, and says too when it ends.
+                return []
             case Reaction() | Announced():
-                entry_or_none = aside(event, next(self._numbers), time.time())
+                entry_or_none = aside(event, next(self._numbers), self._clock())
                 return [] if entry_or_none is None else [entry_or_none.text]
             case ModeratorRequest(obeyed=False):
                 return [f"{question(event).text} Answer /yes or /no."]

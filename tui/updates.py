@@ -5,28 +5,29 @@ Made by the bridge out of the core's events; the app, the screens and the widget
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from tui.core.events import CallState, Direction, Notice, Reaction, Wish
+from tui.core.events import CallState, Direction, Notice, Reaction, ShareState, Wish
 from tui.errors import ExitCode
+from tui.statistics import Health
 from tui.text import compact, paragraphs, printable, redacted, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tui.core.events import Announced, Callback, ChatMessage, ModeratorRequest, Participant
+    from tui.core.events import Announced, Callback, ChatMessage, ModeratorRequest
 
 _NAME_LIMIT = 40
-_ID_LIMIT = 40
+ID_LIMIT = 40
 _INFO_LIMIT = 60
 WHOLE_LIMIT = 16 << 10
 """Characters of a payload that the log keeps."""
 _NO_NAME = "(no name)"
-_RESERVED = frozenset({"you", "(you)"})
-"""Names that would pass for oneself."""
+_NAMES = 10_000
+"""Of which it is remembered how they look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Person:
     owner: str = ""
     """Of a shared screen: the key of who shares it."""
     recording: bool = False
+    sharing: bool = False
+    """Shows a screen, though its picture may not reach us."""
     hand: bool = False
     """Asks to be allowed to speak."""
     away: bool = False
@@ -54,6 +57,14 @@ class Person:
     """How loud the user wants to hear this person."""
     silenced: bool = False
     """Not heard at all: the user's own choice, unlike ``microphone``."""
+    role: str = ""
+    play_only: bool = False
+    stale: bool = False
+    """The server has not heard of them for a while."""
+    quality: Health = Health.UNKNOWN
+    """How well they are received."""
+    quality_reason: str = ""
+    """Why it is not good."""
 
     @property
     def screen(self) -> Person | None:
@@ -72,7 +83,9 @@ class Person:
             video=self.presentation,
             audio=None,
             presentation=None,
+            sharing=False,
             owner=self.key,
+            quality=Health.UNKNOWN,
         )
 
 
@@ -82,6 +95,25 @@ class Question:
 
     number: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The next try of a lost connection: the how many-th, when in seconds since the epoch, and why it is needed."""
+
+    attempt: int
+    due: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The screen that we share: ``source`` is its name, ``reason`` why it ended when nobody asked for it."""
+
+    state: ShareState = ShareState.OFF
+    source: str = ""
+    reason: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +127,8 @@ class CallView:
     """What the program ends with when it ends in this state."""
     joined_at: float | None = None
     """Seconds since the epoch; kept while reconnecting."""
+    retry: Retry | None = None
+    """What comes next while reconnecting, as soon as it is known."""
     people: tuple[Person, ...] = ()
     microphone: bool | None = None
     camera: bool | None = None
@@ -107,6 +141,8 @@ class CallView:
     """The microphone in use."""
     picture: str = ""
     """What is shown of ourselves: a camera, a screen, a file."""
+    share: Share = Share()
+    """What is shown beside that."""
     echo: str = ""
     """One line on echo cancellation, empty without a microphone."""
     recording: str = ""
@@ -185,7 +221,7 @@ def log_line(callback: Callback) -> LogLine:
         printable(callback.info, _INFO_LIMIT),
         compact(safe),
         callback.error,
-        printable(stream, _ID_LIMIT) if isinstance(stream, str) else "",
+        printable(stream, ID_LIMIT) if isinstance(stream, str) else "",
         len(whole),
         whole[:WHOLE_LIMIT],
     )
@@ -193,17 +229,17 @@ def log_line(callback: Callback) -> LogLine:
 
 def chat_line(message: ChatMessage) -> ChatLine:
     """A message as it is drawn."""
-    name = printable(message.name, _NAME_LIMIT).strip() or _NO_NAME
+    name = called(message.name)
     text = paragraphs(message.text)
     return ChatLine(message.number, message.at, name, text, message.own, message.verified, message.unsent)
 
 
 def aside(event: Reaction | Announced, number: int, at: float) -> ChatLine | None:
     """What somebody shows or asks for without words, as an entry of the chat; ``None`` for what is drawn elsewhere."""
-    name = printable(event.name, _NAME_LIMIT).strip() or _NO_NAME
+    name = called(event.name)
     if isinstance(event, Reaction):
         shown = REACTIONS.get(event.reaction, "")
-        words = printable(event.reaction, _ID_LIMIT).replace("_", " ")
+        words = printable(event.reaction, ID_LIMIT).replace("_", " ")
         text = f"{name} reacts: {words} {shown}".rstrip()
     elif event.notice in _NOTICES:
         text = _NOTICES[event.notice].format(name=name)
@@ -238,36 +274,6 @@ _NOTICES: Final = {
 }
 
 
-def people(roster: Iterable[Participant]) -> tuple[Person, ...]:
-    """The roster as it is drawn: names cut, empty ones named, look-alikes told apart by their ids."""
-    seen: set[str] = set()
-    drawn: list[Person] = []
-    for participant in roster:
-        stream_id = printable(participant.stream_id, _ID_LIMIT)
-        name = printable(participant.name, _NAME_LIMIT).strip() or _NO_NAME
-        look = _skeleton(name)
-        if not participant.is_self and (look in seen or look in _RESERVED):
-            name = f"{name} #{stream_id[-6:]}"
-        seen.add(look)
-        drawn.append(
-            Person(
-                key=participant.stream_id,
-                stream_id=stream_id,
-                name=name,
-                is_self=participant.is_self,
-                microphone=participant.microphone,
-                camera=participant.camera,
-                talking=participant.talking,
-                video=participant.video,
-                audio=participant.audio,
-                presentation=participant.presentation,
-                recording=participant.recording,
-                away=participant.away,
-            )
-        )
-    return tuple(drawn)
-
-
 _WISHES = {
     Wish.MICROPHONE_OFF: "mute your microphone",
     Wish.MICROPHONE_ON: "turn your microphone on",
@@ -277,13 +283,25 @@ _WISHES = {
 
 def question(request: ModeratorRequest) -> Question:
     """A moderator's request as it is asked."""
-    name = printable(request.name, _NAME_LIMIT).strip() or _NO_NAME
+    name = called(request.name)
     return Question(request.number, f"{name} asks you to {_WISHES[request.wish]}.")
 
 
-def _skeleton(name: str) -> str:
+@lru_cache(_NAMES)
+def called(name: str) -> str:
+    """A name as it is drawn."""
+    return printable(name, _NAME_LIMIT).strip() or _NO_NAME
+
+
+@lru_cache(_NAMES)
+def skeleton(name: str) -> str:
     """What two names share when they look alike: width, case, spaces and joiners do not tell them apart."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     return "".join(
         character for character in folded if not character.isspace() and unicodedata.category(character) != "Cf"
     )
+
+
+def countdown(seconds: float) -> str:
+    """What is left, in whole seconds: nothing is left only when it is over."""
+    return f"{max(0, math.ceil(seconds))} s"

@@ -9,17 +9,20 @@ import os
 import re
 from collections import deque
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from av import VideoFrame
+from pyee.asyncio import AsyncIOEventEmitter
 from websockets.asyncio.server import ServerConnection, serve
 
 from tests.core import wire
 from tests.core.peers import BLUE, RED
 from tests.hearing import frequency
 from tests.seeing import shows
-from tests.waiting import own_threads, until
+from tests.waiting import Clock, own_threads, until
+from tui.allowance import Allowance
 from tui.core import adaptor as adaptor_module
 from tui.core import link, protocol, session
 from tui.core.adaptor import WebRTCAdaptor
@@ -280,6 +283,30 @@ async def test_data_travels_both_ways(server: RoomServer) -> None:
         assert not alice.adaptor.send_data("alice", "x" * (1 << 20))
         await alice.adaptor.stop("alice")
         assert not alice.adaptor.send_data("alice", "too late")
+
+
+async def test_no_listener_gives_anything_back(server: RoomServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that a listener returns ends in an error of the loop, long after (aiortc reference, trap 19)."""
+    run, given = AsyncIOEventEmitter._emit_run, dict[str, Any]()
+
+    def noted(emitter: AsyncIOEventEmitter, listener: Any, arguments: Any, named: Any) -> None:
+        def listening(*arguments: Any, **named: Any) -> Any:
+            value = listener(*arguments, **named)
+            if listener.__module__.startswith("tui."):
+                given[listener.__qualname__] = given.get(listener.__qualname__, value) or value
+            return value
+
+        run(emitter, listening, arguments, named)
+
+    monkeypatch.setattr(AsyncIOEventEmitter, "_emit_run", noted)
+    async with publishing(server) as alice, client(server.url) as bob:
+        await bob.adaptor.play("room1")
+        await media_flows(bob.told)
+        await until(lambda: alice.adaptor.send_data("alice", "hello"))
+        await until(lambda: bob.told.data())
+    heard = {name.split(".")[0] for name in given}
+    assert heard >= {"Peer", "PlayPeer", "Channel", "Session", "Viewer"}
+    assert set(given.values()) == {None}, given
 
 
 async def test_the_servers_records_are_asked_for(server: RoomServer) -> None:
@@ -1101,7 +1128,7 @@ def test_the_table_names_the_methods_that_there_are() -> None:
     assert set(named.values()) <= methods
     for javascript, here in named.items():
         assert here == snake_case(javascript) or javascript in ("initialize", "closeWebSocket")
-    assert methods - set(named.values()) == {"own_level"}
+    assert methods - set(named.values()) == {"own_level", "retry"}
     assert not browser_only() & set(table)
 
 
@@ -1292,3 +1319,103 @@ async def test_no_message_however_broken_does_any_harm(server: RoomServer, monke
         await alice.adaptor.play("room1")
         alice.told.calls.clear()
         await media_flows(alice.told)
+
+
+# -- a second picture, and the next try --------------------------------------------------------------
+
+
+async def test_a_second_picture_goes_beside_the_own_tracks_over_the_same_socket(server: RoomServer) -> None:
+    screen = SolidColour(BLUE)
+    async with publishing(server) as alice, client(server.url) as bob:
+        await alice.adaptor.publish("alice_presentation", main_track="room1", picture=screen)
+        await alice.told.callback_with("publish_started", 2)
+        await bob.adaptor.play("room1")
+        await until(lambda: len(tracks(bob, "video")) == 2 and len(tracks(bob, "audio")) == 1)
+        async with asyncio.timeout(20):
+            for colour in (RED, BLUE):
+                assert any([await shows(track, colour) for track in tracks(bob, "video")])
+        await alice.adaptor.stop("alice_presentation")
+        finished = await alice.told.callback_with("publish_finished")
+        assert finished["streamId"] == "alice_presentation"
+        assert screen.readyState == "live"
+        await until(lambda: len(tracks(bob, "video")) == 1)
+        assert await shows(tracks(bob, "video")[0], RED)
+    screen.stop()
+
+
+def tracks(of: Client, kind: str) -> list[RemoteTrack]:
+    """What plays now."""
+    told = [obj["remoteTrack"] for obj in of.told.objects("newTrackAvailable")]
+    return [track for track in told if track.kind == kind and track.track.readyState == "live"]
+
+
+def plans(told: Told) -> list[dict[str, Any]]:
+    return told.objects("retry_planned")
+
+
+async def test_each_try_of_the_socket_is_told_before_it_with_its_reason(
+    server: RoomServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "SOCKET_TRIES", 3)
+    monkeypatch.setattr(link, "back_off", lambda: iter([0.3, 0.01, 0.02]))
+    async with publishing(server) as alice:
+        await alice.adaptor.play("room1")
+        await server.aclose()
+        await alice.told.refusal("WebSocketNotConnected")
+        told = plans(alice.told)
+    assert [(plan["attempt"], plan["seconds"]) for plan in told] == [(1, 0.3), (2, 0.0), (3, 0.0)]
+    assert all("streamId" not in plan for plan in told)
+    assert "cannot be reached" not in told[0]["reason"]
+    assert "cannot be reached" in told[1]["reason"]
+
+
+async def test_a_try_that_is_asked_for_comes_at_once_and_is_not_held_against_us(
+    server: RoomServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "SOCKET_TRIES", 1)
+    monkeypatch.setattr(link, "back_off", lambda: iter([60.0, 60.0, 0.01]))
+    async with publishing(server) as alice:
+        await server.aclose()
+
+        def pressed(attempt: int) -> bool:
+            alice.adaptor.retry()
+            return len(plans(alice.told)) > attempt
+
+        for attempt in (1, 2):
+            await alice.told.callback_with("retry_planned", attempt)
+            await until(lambda attempt=attempt: pressed(attempt))  # type: ignore[misc]
+        await alice.told.refusal("WebSocketNotConnected")
+        assert [plan["attempt"] for plan in plans(alice.told)] == [1, 2, 3]
+
+
+async def test_tries_can_be_asked_for_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(100.0)
+    monkeypatch.setattr(link, "Allowance", partial(Allowance, clock=clock))
+    monkeypatch.setattr(session, "RETRY_BUSY", 60.0)
+    async with scripted(refusing("highResourceUsage")) as (url, commands), client(url, audio=TestTone()) as alice:
+        await alice.adaptor.publish("alice")
+        await until(lambda: len(plans(alice.told)) == 1)
+        assert plans(alice.told)[0] == {
+            "streamId": "alice",
+            "attempt": 1,
+            "seconds": 60.0,
+            "reason": MEANINGS["highResourceUsage"].text,
+        }
+        alice.adaptor.retry()
+        await until(lambda: len(plans(alice.told)) == 2)
+        alice.adaptor.retry()
+        waiting = alice.adaptor._link.sessions["alice"]
+        assert not waiting._urged.is_set()
+        clock.now += link.URGED_GAP
+        alice.adaptor.retry()
+        await until(lambda: len(plans(alice.told)) == 3)
+        assert commands.count("publish") == 3
+
+
+async def test_an_empty_room_is_waited_for_in_silence() -> None:
+    async with scripted(refusing("no_stream_exist")) as (url, commands), client(url) as bob:
+        await bob.adaptor.play("room1")
+        await until(lambda: commands.count("play") == 1 and "no_stream_exist" in dict(bob.told.errors))
+        bob.adaptor.retry()
+        await until(lambda: commands.count("play") == 2)
+        assert plans(bob.told) == []

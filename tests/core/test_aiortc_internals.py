@@ -699,9 +699,11 @@ class PictureEncoder:
         self.key_requests = 0
         self.losses: list[float] = []
         self.target_bitrate = 123_000
+        self.size = (0, 0)
 
     async def encode(self, frame: VideoFrame) -> Packet[Any] | None:
         self.frames += 1
+        self.size = (frame.width // 2, frame.height // 2)
         if not self.frames % 2:
             return None
         packet: Packet[Any] = Packet(b"picture %d" % self.frames)
@@ -735,6 +737,8 @@ async def test_a_picture_is_encoded_by_its_own_encoder_which_hears_what_the_rece
     # The time of the pictures: two steps of a fifteenth of a second.
     assert (heard[1].timestamp - heard[0].timestamp) % (1 << 32) == 2 * 6000
     assert transmission(sender).target_bitrate == 123_000
+    # What was sent, which may be smaller than what was filmed.
+    assert transmission(sender).size == (160, 90)
 
     for fmt, media_ssrc, body in (
         (RTCP_PSFB_PLI, sender._ssrc, b""),

@@ -107,3 +107,18 @@ def test_broken_entries_count_as_entries(reading: Reading) -> None:
     broken: list[object] = ["broken", None, 7, "[]", '{"streamId": 7}', '{"streamId": "\\u001b"}']
     assert reading.take(broken + records(0, PAGE - len(broken))) == PAGE
     assert len(ids(reading.take([]))) == PAGE - len(broken)
+
+
+def test_a_server_that_gives_no_list_is_known_by_its_silence(clock: Clock, reading: Reading) -> None:
+    assert reading.begin()
+    assert not reading.in_vain
+    clock.now += READING_TIMEOUT
+    assert reading.begin()
+    assert reading.in_vain
+    assert reading.take([]) == ()
+    assert not reading.in_vain, "it was only slow"
+    reading.begin()
+    clock.now += READING_TIMEOUT
+    reading.begin()
+    reading.forget()
+    assert not reading.in_vain, "another connection, another server perhaps"

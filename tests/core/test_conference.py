@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -29,7 +30,10 @@ from tui.core.events import (
     Notice,
     OnRequest,
     Participant,
+    RetryPlanned,
     RosterChanged,
+    ShareState,
+    SharingChanged,
     TrackAdded,
     TrackRemoved,
     Wish,
@@ -71,7 +75,8 @@ class Adaptor:
         await Adaptor.closing()
         self.closed = True
 
-    async def publish(self, stream_id: str, *_: Any, meta_data: str, **__: Any) -> None:
+    async def publish(self, stream_id: str, *_: Any, meta_data: str, **options: Any) -> None:
+        self.published = options
         self.commands.append(("publish", stream_id, json.loads(meta_data)))
 
     async def play(self, stream_id: str, *_: Any, **options: Any) -> None:
@@ -993,6 +998,12 @@ async def test_other_answers_name_people_too(room: Room) -> None:
         {"streamId": "room1", "videoTrackAssignments": [{"videoLabel": "videoTrack0", "trackId": "dave"}]},
     )
     assert room.person("dave").video == track.key
+    for about, owner in (({}, "carol"), ({"streamId": "other"}, "eve"), ({"streamId": None}, "bob")):
+        entry = {"videoLabel": "videoTrack0", "trackId": owner}
+        room.adaptor.say("videoTrackAssignmentList", {**about, "payload": [entry]})
+        if owner != "eve":
+            assert room.person(owner).video == track.key
+    assert room.names == ["alice", "bob", "Carol", "dave"]
     track.track.stop()
 
 
@@ -1015,6 +1026,35 @@ async def test_the_list_is_asked_for_by_the_clock_too(room: Room, monkeypatch: p
     for turn in range(1, 4):
         await until(lambda turn=turn: len(room.adaptor.sent("get_subtracks")) >= turn)  # type: ignore[misc]
         room.list_people(record("bob"))
+
+
+@pytest.mark.parametrize(
+    ("info", "stream_id"),
+    [
+        ("play_started", "room1"),
+        ("play_finished", "room1"),
+        ("publish_started", "alice"),
+        ("session_restored", "alice"),
+        ("subtrackAdded", "room1"),
+        ("subtrackRemoved", "room1"),
+        ("TRACK_LIST_UPDATED", "room1"),
+    ],
+)
+async def test_what_may_have_changed_the_list_is_a_reason_to_look(
+    monkeypatch: pytest.MonkeyPatch, info: str, stream_id: str
+) -> None:
+    monkeypatch.setattr(attendance, "REFRESH", 3600.0)
+    room = Room()
+    await room.join()
+    await until(lambda: room.adaptor.sent("request_video_track_assignments"))
+    room.list_people()
+    room.adaptor.commands.clear()
+    if info == "TRACK_LIST_UPDATED":
+        room.hear({"eventType": info, "streamId": stream_id})
+    else:
+        room.adaptor.say(info, {"streamId": stream_id, "mainTrack": stream_id, "trackId": "bob"})
+    await until(lambda: room.adaptor.sent("get_subtracks"))
+    await room.conference.aclose()
 
 
 async def test_a_second_reading_waits_for_the_first(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1164,6 +1204,15 @@ async def test_chat_goes_over_the_own_stream_and_else_over_the_room(room: Room) 
     assert [line.direction for line in room.log("data_sent")] == [Direction.OUT] * 3
 
 
+async def test_a_hand_is_raised_on_the_rooms_own_channel(room: Room) -> None:
+    """As the official application does; whoever publishes has both (section 6.3)."""
+    room.adaptor.commands.clear()
+    assert room.conference.raise_hand()
+    assert [(way, event["eventType"]) for way, event in room.adaptor.data] == [("room1", "REQUEST_BECOME_PUBLISHER")]
+    room.adaptor.open_channels = {"alice"}
+    assert not room.conference.raise_hand()
+
+
 async def test_who_only_watches_chats_over_the_room() -> None:
     room = await viewer(name="Vera")
     assert room.conference.say("hi")
@@ -1306,6 +1355,15 @@ async def test_what_we_want_to_see_is_said_now_and_after_every_loss(room: Room) 
     assert not room.conference._viewing.due
 
 
+async def test_the_sizes_of_a_picture_are_asked_for_and_known_once_they_are_told(room: Room) -> None:
+    await room.conference.ask_renditions("bob")
+    assert room.adaptor.sent("get_stream_info") == [("bob",)]
+    assert room.conference.renditions_of("bob") == ()
+    sizes = [{"streamWidth": 1280, "streamHeight": 720}, {"streamWidth": 426, "streamHeight": 240}]
+    room.adaptor.say("streamInformation", {"streamId": "bob", "streamInfo": sizes})
+    assert [size.height for size in room.conference.renditions_of("bob")] == [240, 720]
+
+
 async def test_a_pinned_person_is_told_and_can_be_unpinned(room: Room) -> None:
     await until(lambda: room.adaptor.sent("get_broadcast_object"))
     assert not await room.conference.pin("dave")
@@ -1355,6 +1413,18 @@ async def test_all_who_were_pinned_are_pinned_again(room: Room) -> None:
     assert {slot for slot, _, on in pins if on} == {"videoTrack0", "videoTrack1"}
     assert {stream_id for _, stream_id, on in pins if on} == {"bob", "carol"}
     assert all(on for _, _, on in pins)
+
+
+@pytest.mark.parametrize("info", ["publish_started", "session_restored"])
+async def test_the_limit_goes_with_the_own_stream(room: Room, info: str) -> None:
+    """It is the stream's wish, so it is said again when the stream alone has come back."""
+    await until(lambda: room.adaptor.sent("get_broadcast_object"))
+    await room.conference.set_max_video_tracks(4)
+    room.adaptor.say("reconnection_attempt_for_publisher", "alice")
+    room.adaptor.commands.clear()
+    room.adaptor.say(info, {"streamId": "alice"})
+    await until(lambda: room.adaptor.sent("set_max_video_track_count"))
+    assert room.adaptor.sent("set_max_video_track_count") == [("alice", 4)]
 
 
 async def test_a_viewer_wishes_in_the_rooms_name() -> None:
@@ -1440,3 +1510,209 @@ async def test_the_log_holds_no_live_objects(room: Room) -> None:
     for name in ("newTrackAvailable", "data_received"):
         json.dumps(room.log(name)[0].obj)
     track.track.stop()
+
+
+# -- the own screen ----------------------------------------------------------------------------------
+
+SCREEN = "alice_presentation"
+SHARED = {"streamId": SCREEN, "eventType": "SCREEN_SHARED_ON"}
+
+
+def screen_started(room: Room, info: str = "publish_started") -> None:
+    room.adaptor.say(info, {"streamId": SCREEN, "room": "room1"})
+
+
+async def shared(room: Room) -> Black:
+    """A screen that others see."""
+    picture = Black()
+    assert await room.conference.share(picture, "screen :0")
+    await until(lambda: len(room.adaptor.sent("publish")) == 2)
+    screen_started(room)
+    await until(lambda: ("alice", SHARED) in room.adaptor.data)
+    return picture
+
+
+async def test_a_screen_is_a_second_stream_and_is_announced_when_it_can_be_seen() -> None:
+    room = Room(name="Alice", role="speaker")
+    await room.join()
+    picture = Black()
+    assert await room.conference.share(picture, "screen :0")
+    await until(lambda: len(room.adaptor.sent("publish")) == 2)
+    stream_id, meta_data = room.adaptor.sent("publish")[1]
+    assert stream_id == SCREEN
+    assert meta_data == {
+        "isMicMuted": False,
+        "isCameraOn": True,
+        "isScreenShared": True,
+        "playOnly": False,
+        "role": "speaker",
+    }
+    assert room.adaptor.published == {
+        "stream_name": "Alice - Screen Share",
+        "main_track": "room1",
+        "role": "speaker",
+        "credentials": None,
+        "picture": picture,
+    }
+    assert room.adaptor.data == []
+    assert not room.person("alice").sharing
+    screen_started(room)
+    await until(lambda: room.adaptor.data == [("alice", SHARED)])
+    assert room.person("alice").sharing
+    assert room.person("alice").presentation is None
+    # The server is not to send it back.
+    await until(lambda: room.adaptor.sent("enable_track") == [("room1", SCREEN, False)])
+    assert room.told(SharingChanged) == [
+        SharingChanged(ShareState.STARTING, "screen :0"),
+        SharingChanged(ShareState.ON, "screen :0"),
+    ]
+    await room.conference.aclose()
+
+
+async def test_sharing_is_stopped_and_begun_again(room: Room) -> None:
+    picture = await shared(room)
+    await room.conference.stop_sharing()
+    assert room.adaptor.sent("stop") == [(SCREEN,)]
+    assert room.told(SharingChanged)[-1] == SharingChanged(ShareState.OFF, "screen :0")
+    assert not room.person("alice").sharing
+    assert picture.readyState == "live"
+    room.adaptor.say("publish_finished", {"streamId": SCREEN})
+    screen_started(room)  # too late
+    assert room.told(SharingChanged)[-1].state is ShareState.OFF
+    await room.conference.stop_sharing()
+    assert room.adaptor.sent("stop") == [(SCREEN,)]
+    assert await room.conference.share(picture)
+    await until(lambda: len(room.adaptor.sent("publish")) == 3)
+    # Another one takes its place.
+    assert await room.conference.share(Black(), "talk.mp4")
+    await until(lambda: len(room.adaptor.sent("publish")) == 4)
+    assert room.adaptor.sent("stop") == [(SCREEN,), (SCREEN,)]
+    states = [event.state for event in room.told(SharingChanged)]
+    assert states[3:] == [ShareState.STARTING, ShareState.OFF, ShareState.STARTING]
+
+
+async def test_a_screen_that_waits_for_a_connection_can_be_given_up(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    async def waits(stream_id: str, **_: Any) -> None:
+        begun.append(stream_id)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(room.adaptor, "publish", waits)
+    assert await room.conference.share(Black())
+    await until(lambda: begun == [SCREEN])
+    await room.conference.stop_sharing()
+    assert [event.state for event in room.told(SharingChanged)] == [ShareState.STARTING, ShareState.OFF]
+    await until(lambda: "sharing a screen" not in [task.get_name() for task in asyncio.all_tasks()])
+
+
+@pytest.mark.parametrize("restored", [False, True])
+async def test_a_screen_comes_back_with_the_connection_and_is_told_when_it_is_new(room: Room, restored: bool) -> None:
+    await shared(room)
+    room.adaptor.say("closed", {"reason": "gone"})
+    assert room.told(SharingChanged)[-1].state is ShareState.STARTING
+    assert not room.person("alice").sharing
+    room.adaptor.commands.clear()
+    # Before the own stream is back nobody can be told.
+    room.adaptor.open_channels.clear()
+    screen_started(room, "session_restored" if restored else "publish_started")
+    assert room.now() is CallState.RECONNECTING
+    room.adaptor.open_channels |= {"alice", "room1"}
+    room.publish_started()
+    room.play_started()
+    assert room.now() is CallState.JOINED
+    assert room.person("alice").sharing
+    await until(lambda: room.adaptor.sent("get_broadcast_object"))
+    await until(lambda: [SHARED] * (not restored) == [event for _, event in room.adaptor.data])
+    await until(lambda: ("room1", SCREEN, False) in room.adaptor.sent("enable_track"))
+
+
+@pytest.mark.parametrize("info", ["publish_finished", "reconnection_attempt_for_publisher", "retry_planned"])
+async def test_the_call_is_not_lost_with_the_screen(room: Room, info: str) -> None:
+    await shared(room)
+    is_attempt = info == "reconnection_attempt_for_publisher"
+    plan = {"attempt": 1, "seconds": 1.0, "reason": "the connection was lost"}
+    room.adaptor.say(info, SCREEN if is_attempt else {"streamId": SCREEN, **plan})
+    assert room.now() is CallState.JOINED
+    lost = ShareState.ON if info == "retry_planned" else ShareState.STARTING
+    assert room.told(SharingChanged)[-1].state is lost
+    assert room.told(RetryPlanned) == []
+
+
+async def test_a_screen_that_is_refused_is_told_and_the_call_goes_on(room: Room) -> None:
+    assert await room.conference.share(Black(), "screen :0")
+    cause = RefusedError("the room is full")
+    room.adaptor.refuse("session_ended", {"streamId": SCREEN, "cause": cause})
+    assert room.told(SharingChanged)[-1] == SharingChanged(ShareState.OFF, "screen :0", "the room is full")
+    assert room.now() is CallState.JOINED
+
+
+async def test_a_screen_that_cannot_be_published_is_told(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: Any, **__: Any) -> None:
+        raise LostError("the signalling connection is closed")
+
+    monkeypatch.setattr(room.adaptor, "publish", fails)
+    assert await room.conference.share(Black())
+    await until(lambda: room.told(SharingChanged)[-1].reason == "the signalling connection is closed")
+    assert room.now() is CallState.JOINED
+
+
+async def test_sharing_ends_with_the_time_in_the_room(room: Room) -> None:
+    await shared(room)
+    await room.conference.leave()
+    assert room.told(SharingChanged)[-1].state is ShareState.OFF
+    await room.join()
+    assert room.adaptor.sent("enable_track") == []
+    await room.conference.leave()
+    await room.conference.stop_sharing()
+    assert not await room.conference.share(Black())
+
+
+async def test_who_only_plays_has_no_screen() -> None:
+    room = Room(play_only=True, name="Bob", stream_id="bob")
+    joining = asyncio.create_task(room.conference.join())
+    await until(lambda: Adaptor.made and room.adaptor.sent("play"))
+    room.play_started()
+    await joining
+    assert not await room.conference.share(Black())
+    assert room.adaptor.sent("publish") == []
+    await room.conference.aclose()
+
+
+async def test_what_is_said_on_the_channel_of_the_screen_is_not_heard_twice(room: Room) -> None:
+    await shared(room)
+    room.list_people(record("bob", "Bob"))
+    await until(lambda: "Bob" in room.names)
+    event = {"eventType": "CHAT_MESSAGE", "streamId": "bob", "message": "hello"}
+    room.hear(event, SCREEN)
+    assert room.told(ChatMessage) == []
+    room.hear(event)
+    assert [message.text for message in room.told(ChatMessage)] == ["hello"]
+
+
+# -- the next try ------------------------------------------------------------------------------------
+
+
+async def test_the_next_try_is_told_while_reconnecting_alone(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    plan = {"attempt": 3, "seconds": 5.0, "reason": "connection refused"}
+    room.adaptor.say("retry_planned", plan)
+    assert room.told(RetryPlanned) == []
+    room.adaptor.say("closed", {"reason": "gone"})
+    room.adaptor.say("retry_planned", plan)
+    assert room.told(RetryPlanned) == [RetryPlanned(3, 1005.0, "connection refused")]
+    # The log has the figures too.
+    assert [line.obj for line in room.log("retry_planned")] == [plan, plan]
+    assert {line.direction for line in room.log("retry_planned")} == {Direction.LOCAL}
+
+
+async def test_trying_at_once_is_passed_on(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(room.adaptor, "retry", lambda: asked.append(True), raising=False)
+    room.conference.retry()
+    assert asked == [True]
+    await room.conference.leave()
+    room.conference.retry()
+    assert asked == [True]

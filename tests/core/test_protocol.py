@@ -17,6 +17,7 @@ from tui.core.protocol import (
     CANDIDATES_AT_ONCE,
     COMMUNITY_SPAN,
     COMMUNITY_TRIES,
+    MADE_UP,
     OFFER_BURST,
     Actions,
     AddCandidate,
@@ -497,6 +498,16 @@ def test_a_notification_without_a_name_is_reported_as_one(definition: dict[str, 
     """The answer to a push notification that went well."""
     value = {"command": "notification", "success": True, **definition}
     assert Protocol().receive(json.dumps(value)) == (Report("notification", value),)
+
+
+@pytest.mark.parametrize("name", sorted(MADE_UP))
+def test_a_server_cannot_speak_for_this_client(name: str) -> None:
+    """What comes with objects of ours is never taken from the wire."""
+    protocol = playing()
+    (report,) = receive(protocol, "notification", definition=name, streamId="alice")
+    assert isinstance(report, Report)
+    assert report.info == "notification"
+    assert receive(protocol, "error", definition=name, streamId="alice") == ()
 
 
 @pytest.mark.parametrize("name", wire.names("error_no"))

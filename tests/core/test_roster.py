@@ -85,6 +85,8 @@ def test_sound_and_picture_are_never_paired_by_number(roster: Roster) -> None:
     roster.add_track(picture := track("videoTrack0"))
     roster.add_track(sound := track("audioTrack0", "audio"))
     roster.assign("video", videos("bob"))
+    assert people(roster)["bob"].audio is None
+    assert roster.owner_of(sound) is None
     roster.assign("audio", sounds("carol"))
     assert (people(roster)["bob"].video, people(roster)["bob"].audio) == (picture.key, None)
     assert (people(roster)["carol"].video, people(roster)["carol"].audio) == (None, sound.key)
@@ -144,12 +146,16 @@ def test_a_shared_screen_belongs_to_its_owner(roster: Roster) -> None:
     roster.list_subtracks([broadcast("bob_presentation", "Bob - Screen Share"), broadcast("bob", "Bob")])
     roster.add_track(face := track("videoTrack0"))
     roster.add_track(screen := track("videoTrack1"))
+    # Whoever shares is known before the picture comes, and also when there is no slot for it.
+    assert people(roster)["bob"].sharing
+    assert people(roster)["bob"].presentation is None
     roster.assign("video", videos("bob", "bob_presentation"))
     assert list(people(roster)) == ["bob"]
     assert (people(roster)["bob"].video, people(roster)["bob"].presentation) == (face.key, screen.key)
     roster.remove("bob_presentation")
     roster.assign("video", videos("bob", ""))
     assert people(roster)["bob"].presentation is None
+    assert not people(roster)["bob"].sharing
 
 
 def test_what_the_server_sends_back_of_us_is_known_as_our_own(roster: Roster) -> None:
@@ -471,3 +477,17 @@ def test_who_is_muted_does_not_talk(roster: Roster) -> None:
     assert not people(roster, {"carol"})["bob"].talking
     roster.hear_event("bob", "MIC_MUTED")
     assert not people(roster, {"bob"})["bob"].talking
+
+
+def test_whoever_has_not_changed_is_told_as_the_same_object(roster: Roster) -> None:
+    for stream_id in ("bob", "carol", "dave"):
+        roster.describe(broadcast(stream_id, stream_id.title()))
+    before = people(roster)
+    roster.hear_event("bob", "MIC_MUTED")
+    roster.add_track(track("carol"))
+    after = people(roster)
+    assert [stream_id for stream_id in after if after[stream_id] is not before[stream_id]] == ["bob", "carol"]
+    assert not after["bob"].microphone
+    assert after["carol"].video is not None
+    assert people(roster, {"dave"})["dave"].talking
+    assert people(roster)["dave"] == before["dave"]

@@ -35,7 +35,17 @@ VIDEO = Inbound(
     height=360,
 )
 AUDIO = Inbound("ARDAMSaaudioTrack0", "1", "audio", level=20, bytes=500, packets=20, jitter=0.005)
-SENT = Outbound("video", packets=100, frames=50, width=320, height=180, round_trip_time=0.02, target_bitrate=500_000)
+SENT = Outbound(
+    "video",
+    packets=100,
+    frames=50,
+    width=320,
+    height=180,
+    round_trip_time=0.02,
+    target_bitrate=500_000,
+    codec="h264",
+    mid="1",
+)
 
 
 @pytest.fixture
@@ -76,7 +86,7 @@ def test_rates_are_since_the_sample_before_and_averages_since_the_first(clock: C
             5000 + 250_000,
             0.03,
             (replace(VIDEO, bytes=1000 + 50_000, packets=110, packets_lost=100, frames_decoded=34),),
-            (replace(SENT, frames=80),),
+            (replace(SENT, frames=80, bytes=20_000),),
         )
     )
     clock.now += 1.0
@@ -86,7 +96,7 @@ def test_rates_are_since_the_sample_before_and_averages_since_the_first(clock: C
             5000 + 375_000,
             0.03,
             (replace(VIDEO, bytes=1000 + 75_000, packets=185, packets_lost=125, frames_decoded=49),),
-            (replace(SENT, frames=95),),
+            (replace(SENT, frames=95, bytes=30_000),),
         )
     )
     assert (stats.current_incoming_bitrate, stats.average_incoming_bitrate) == (1000, 1000)
@@ -94,6 +104,10 @@ def test_rates_are_since_the_sample_before_and_averages_since_the_first(clock: C
     assert stats.current_fps == 15.0
     assert stats.current_round_trip_time == 0.03
     assert stats.available_outgoing_bitrate == 500.0
+    (own,) = stats.outbound_rtp_list
+    assert (own.kind, own.codec, own.mid) == ("video", "h264", "1")
+    assert (own.current_bitrate, own.frames_per_second) == (80, 15.0)
+    assert (own.frame_width, own.frame_height) == (320, 180)
     (track,) = stats.inbound_rtp_list
     assert (track.current_bitrate, track.frames_per_second, track.fraction_lost) == (200, 15.0, 0.25)
     assert stats.fraction_lost == 0.25
@@ -233,6 +247,9 @@ async def test_what_two_connections_really_do(server: RoomServer) -> None:
         assert 0 < sent.audio_level <= 1
         assert sent.available_outgoing_bitrate > 0
         assert sent.inbound_rtp_list == ()
+        assert {track.kind: track.codec for track in played.inbound_rtp_list} == {"audio": "opus", "video": "vp8"}
+        assert {track.kind: track.codec for track in sent.outbound_rtp_list} == {"audio": "opus", "video": "vp8"}
+        assert all(track.packets_sent and track.mid for track in sent.outbound_rtp_list)
         await bob.adaptor.stop("room1")
         assert await bob.adaptor.get_stats("room1") is None
 

@@ -144,6 +144,8 @@ class Ams:
         """Who is in the room, beside the client."""
         self.owners: dict[str, str] = {}
         """Who is in which slot; what the assignment lists say."""
+        self.reserved: set[str] = set()
+        """Who of them keeps the slot."""
         self.pushes_assignments = True
         self.received: list[Message] = []
         self.violations: list[str] = []
@@ -225,7 +227,7 @@ class Ams:
         """Push both assignment lists."""
         assert self.play_end is not None
         video = [
-            {"videoLabel": label, "trackId": owner, "reserved": False}
+            {"videoLabel": label, "trackId": owner, "reserved": owner in self.reserved}
             for label, owner in self.owners.items()
             if label.startswith("video")
         ]

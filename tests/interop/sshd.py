@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SSHD = shutil.which("sshd", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
+_PROJECT = Path(__file__).parents[2]
 
 
 def missing() -> str:
@@ -30,7 +32,7 @@ class SecureShell:
     """A running server; ``home`` and ``runtime`` are what its sessions have for HOME and XDG_RUNTIME_DIR."""
 
     bin: Path
-    """First in ``PATH``, it has an ``ssh`` that knows this server and its keys and nothing else."""
+    """First in ``PATH``, it has an ``ssh`` that knows this server and its keys and nothing else, and ``antconf``."""
     port: int
     home: Path
     runtime: Path
@@ -62,7 +64,10 @@ def secure_shell(folder: Path) -> Iterator[SecureShell]:
     )
     ssh = shell.bin / "ssh"
     ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder}/ssh_config "$@"\n')
-    ssh.chmod(0o700)
+    antconf = shell.bin / "antconf"
+    antconf.write_text(f'#!/bin/sh\nPYTHONPATH={_PROJECT} exec {sys.executable} -m tui "$@"\n')
+    for script in (ssh, antconf):
+        script.chmod(0o700)
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     server = subprocess.Popen(

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import shlex
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +37,6 @@ pytestmark = [
 
 _SECONDS = 4.0
 _PIECES = 10
-_PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -52,9 +50,6 @@ def person() -> Iterator[SoundServer]:
 def host() -> Iterator[SecureShell]:
     """The machine that the person logs in to."""
     with tempfile.TemporaryDirectory() as folder, secure_shell(Path(folder)) as shell:
-        antconf = shell.bin / "antconf"
-        antconf.write_text(f'#!/bin/sh\nPYTHONPATH={_PROJECT} exec {sys.executable} -m tui "$@"\n')
-        antconf.chmod(0o700)
         yield shell
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.media.fake_sounddevice import FakeSoundDevice, install
-from tui.media import devices, portaudio
+from tui.media import devices, portaudio, screens
 
 if TYPE_CHECKING:
     import pytest
 
 
 def plugged(monkeypatch: pytest.MonkeyPatch, cameras: list[devices.Camera] | None = None) -> FakeSoundDevice:
-    """A fake whose devices are also what another process finds; no camera but these."""
+    """A fake whose devices are also what another process finds; no camera but these, and one screen."""
     fake = install(monkeypatch)
 
     def first(kind: str) -> int:
@@ -24,6 +24,8 @@ def plugged(monkeypatch: pytest.MonkeyPatch, cameras: list[devices.Camera] | Non
 
     monkeypatch.setattr(portaudio, "list_afresh", look)
     monkeypatch.setattr(devices, "list_cameras", lambda: cameras or [])
+    only = screens.Screen("screen::0", "Screen :0, 1920x1080")
+    monkeypatch.setattr(screens, "list_screens", lambda: screens.Screens((only,)))
     # Nobody asks a sound server, which might start one.
     monkeypatch.setenv("PULSE_SERVER", "unix:/nonexistent")
     return fake

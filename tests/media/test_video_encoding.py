@@ -117,7 +117,7 @@ async def test_the_picture_shrinks_with_the_step_and_comes_back() -> None:
     studio.track.degradation._at = 4
     assert studio.track.degradation.scale == STEPS[4].scale == 0.5
     frame = studio.shown(await studio.send())
-    assert (frame.width, frame.height) == (160, 90)
+    assert (frame.width, frame.height) == studio.encoder.size == (160, 90)
     studio.track.degradation._at = 0
     packet = await studio.send()
     assert packet.is_keyframe

@@ -54,6 +54,8 @@ async def test_comings_and_goings_are_told_to_everybody_else(server: RoomServer)
         assert alice.events("TRACK_LIST_UPDATED")
         await bob.send("stop", streamId="bob")
         await alice.expect("notification", "subtrackRemoved", mainTrack="room1", trackId="bob")
+        await alice.send("stop", streamId="alice")
+        await alice.expect("notification", "play_finished", streamId="room1")
         assert not alice.found("notification", trackId="alice")
 
 

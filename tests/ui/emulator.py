@@ -22,9 +22,11 @@ import threading
 import tty
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyte
 
 from tui.driver import TerminalDriver
+from tui.media.cells import CellGrid
 from tui.widgets.picture import fitted
 from tui.widgets.video_tile import VideoTile
 
@@ -193,8 +195,7 @@ def expected(app: ConferenceApp) -> Cells:
             if tile._picture is not None and size is not None and canvas is not None and screen is app.room:
                 here = fitted(tile._picture, size.rows, size.columns, -1)
                 x, y = tile.region.offset
-                current = canvas.current(x, y, size.columns, size.rows)
-                tile._picture = current if current.glyphs.shape == here.glyphs.shape else here
+                tile._picture = _with(here, canvas.current(x, y, size.columns, size.rows), max(0, -x), max(0, -y))
         with app._context():
             update: Any = screen._compositor.render_update(full=True, screen_stack=app._background_screens)
             drawn = update.render_segments(app.console)
@@ -204,6 +205,19 @@ def expected(app: ConferenceApp) -> Cells:
     model = _Screen(columns, rows, lambda text: None)
     pyte.ByteStream(model).feed(_UNKNOWN.sub(b"", drawn.replace("\n", "\r\n").encode()))
     return _cells(model)
+
+
+def _with(picture: CellGrid, part: CellGrid, x: int, y: int) -> CellGrid:
+    """The picture with this part of it as it is on the screen: what is scrolled out is on none."""
+    rows, columns = part.glyphs.shape
+    mixed = CellGrid(picture.glyphs.copy(), picture.foreground.copy(), picture.background.copy(), picture.depth)
+    there = np.s_[y : y + rows, x : x + columns]
+    mixed.glyphs[there], mixed.foreground[there], mixed.background[there] = (
+        part.glyphs,
+        part.foreground,
+        part.background,
+    )
+    return mixed
 
 
 def _cells(screen: pyte.Screen) -> Cells:

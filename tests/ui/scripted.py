@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
+from tests.ui.slide import slide
 from tui.core.events import (
     Announced,
     Callback,
@@ -23,6 +24,8 @@ from tui.core.events import (
     Participant,
     Reaction,
     RosterChanged,
+    ShareState,
+    SharingChanged,
 )
 from tui.media.board import LOCAL
 from tui.session import PictureChanged, SoundChanged, SoundReport
@@ -46,6 +49,14 @@ ROOM = (
     Participant("streamcarol", "Carol", microphone=False, video="videoTrack1"),
     Participant("streamdave", "Dave", camera=False),
 )
+
+SHARED = "videoTrack15"
+"""The track of a shared screen."""
+
+
+def sharing(stream_id: str, people: Sequence[Participant] = ROOM) -> list[Participant]:
+    """The same people, one of whom shows a screen."""
+    return [replace(one, presentation=SHARED) if one.stream_id == stream_id else one for one in people]
 
 
 def callback(info: str, obj: object = None, direction: Direction = Direction.IN, error: bool = False) -> Callback:
@@ -109,6 +120,8 @@ class ScriptedSession:
         self.hands: list[tuple[str, bool]] = []
         self.voices: dict[str, tuple[float, bool]] = {}
         self.held: list[float] = []
+        self.shared: list[str] = []
+        self.retries = 0
         self._release: asyncio.TimerHandle | None = None
         self.media = self.before = LocalMediaChanged(True, True)
         self.low_bandwidth = False
@@ -174,6 +187,16 @@ class ScriptedSession:
 
     async def use_camera(self, device: str) -> None:
         self.emit(PictureChanged(device))
+
+    async def share(self, source: str) -> None:
+        self.shared.append(source)
+        self.emit(SharingChanged(ShareState.ON, source))
+
+    async def stop_sharing(self) -> None:
+        self.emit(SharingChanged(ShareState.OFF))
+
+    async def retry(self) -> None:
+        self.retries += 1
 
     async def speak_while_held(self, seconds: float) -> None:
         self.held.append(seconds)
@@ -241,7 +264,7 @@ class ScriptedSession:
             turn = 0 if self.script.still else self.ticks
             for number, key in enumerate([LOCAL, *(f"videoTrack{slot}" for slot in range(16))]):
                 if self.board.wish(key) is not None:
-                    self.board.show(key, face(number, turn))
+                    self.board.show(key, slide(turn) if key == SHARED else face(number, turn))
             self.board.set_level("audioTrack0", 0.3 if self.script.still else abs(math.sin(turn / 9)) * 0.8)
             self.board.set_level(LOCAL, 0.1 if self.script.still else abs(math.sin(turn / 7)) * 0.6)
             await asyncio.sleep(0.1)

@@ -24,12 +24,16 @@ from tui.core.events import (
     Notice,
     Participant,
     Reaction,
+    RetryPlanned,
     RosterChanged,
+    ShareState,
+    SharingChanged,
     Wish,
 )
 from tui.errors import RefusedError
 from tui.media.board import Board
 from tui.session import MutedSpeech
+from tui.updates import Retry, Share
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -312,3 +316,36 @@ async def test_what_is_said_in_the_room_passes_without_harm(make: Make) -> None:
 
     await until(last_line)
     assert not any(isinstance(message, Bridge.Failed) for message in target.posted)
+
+
+async def test_a_shared_screen_and_the_next_try_pass_clean(make: Make) -> None:
+    script = Script(joined())
+    bridge, _ = make(script)
+    bridge.share("test")
+    bridge.join(OPTIONS)
+    await until(lambda: bridge.state is CallState.JOINED)
+    bridge.share("screen::0")
+    await until(lambda: bridge.take().view.share == Share(ShareState.ON, "screen::0"))
+    assert script.sessions[0].shared == ["screen::0"]
+    bridge.stop_sharing()
+    await until(lambda: bridge.take().view.share == Share())
+    script.sessions[0].say(
+        SharingChanged(ShareState.OFF, "\x1b[2J", "re\x1bfused", "hint"),
+        CallStateChanged(CallState.RECONNECTING, "gone"),
+        RetryPlanned(2, AT + 5, "re\x1bfused"),
+    )
+    await until(lambda: bridge.take().view.retry)
+    view = bridge.take().view
+    assert view.retry == Retry(2, AT + 5, "re\N{REPLACEMENT CHARACTER}fused")
+    assert (view.share.source, view.share.reason) == (
+        "\N{REPLACEMENT CHARACTER}[2J",
+        "re\N{REPLACEMENT CHARACTER}fused",
+    )
+    bridge.retry()
+    await until(lambda: script.sessions[0].retries == 1)
+    script.sessions[0].say(CallStateChanged(CallState.JOINED))
+    await until(lambda: bridge.state is CallState.JOINED)
+    assert bridge.take().view.retry is None
+    bridge.leave()
+    await until(lambda: bridge.state is CallState.IDLE)
+    assert bridge.take().view.share == Share()

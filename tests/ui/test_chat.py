@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.ui.emulator import Emulator
 from tests.ui.room import OPTIONS, conference, drawn, people_of
 from tests.ui.scripted import AT, ROOM, Script, joined
 from tests.waiting import until
@@ -45,6 +46,21 @@ async def test_what_is_typed_is_said_and_shown(size: tuple[int, int]) -> None:
         assert script.sessions[0].said == ["quit\nnow"]
         await pilot.press("c")
         await until(lambda: not chat_of(app).display)
+
+
+@pytest.mark.pty
+async def test_what_comes_in_one_piece_is_said_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Script()
+    app = conference(script)
+    emulator = Emulator(monkeypatch)
+    async with emulator.running(app):
+        await until(lambda: app.view.state is CallState.JOINED)
+        emulator.press("c")
+        await until(lambda: isinstance(app.focused, ChatInput))
+        # As a slow line delivers what was typed.
+        emulator.press("one\ntwo\rthree\r")
+        await until(lambda: script.sessions[0].said == ["one\ntwo", "three"], what="both messages")
+        assert chat_of(app).field.text == ""
 
 
 async def test_messages_are_counted_until_somebody_looks() -> None:

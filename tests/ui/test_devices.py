@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from textual.widgets import Label
+from textual.widgets import Input, Label
 
 from tests.media.plugged import plugged
 from tests.ui.room import OPTIONS, conference, drawn, log_of
@@ -19,15 +19,20 @@ from tui.choices import Choices
 from tui.config import state_directory
 from tui.core.events import CallState
 from tui.errors import DeviceError
+from tui.media import screens
 from tui.media.devices import Camera
 from tui.screens import devices as module
 from tui.screens.devices import DeviceScreen
 from tui.screens.join import JoinScreen
+from tui.screens.path import PathScreen
 from tui.session import SoundChanged, SoundReport
+from tui.text import printable
 from tui.widgets.device_list import DeviceList
 from tui.widgets.level_meter import LevelMeter
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.media.fake_sounddevice import FakeSoundDevice
     from tui.app import ConferenceApp
 
@@ -69,6 +74,7 @@ async def test_outputs_microphones_and_cameras_are_listed_and_marked(fake: FakeS
             "● First camera",
             "  Integrated Camera (/dev/video0)  (default)",
             "  This screen",
+            "  A file…",
             "  Test picture",
             "  Nothing",
         ]
@@ -120,7 +126,7 @@ async def test_another_camera_or_the_screen_is_shown_at_once_and_only_cameras_ar
     async with app.run_test() as pilot:
         await until(lambda: app.view.people)
         await pilot.press("o")
-        await until(lambda: len(rows(app, "cameras")) == 5)
+        await until(lambda: len(rows(app, "cameras")) == 6)
         await pilot.press("tab", "tab", "down", "enter")
         await until(lambda: app.view.picture == "/dev/video0")
         await until(lambda: "● Integrated Camera (/dev/video0)  (default, in use)" in rows(app, "cameras"))
@@ -137,6 +143,44 @@ async def test_another_camera_or_the_screen_is_shown_at_once_and_only_cameras_ar
         await pilot.press("j")
         await until(lambda: len(script.sessions) == 2)
         assert script.sessions[1].options.camera == "screen"
+
+
+async def test_a_file_and_the_test_picture_are_reached_by_keys(fake: FakeSoundDevice, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.touch()
+    app = conference()
+    async with app.run_test() as pilot:
+        await until(lambda: app.view.people)
+        await pilot.press("o")
+        await until(lambda: len(rows(app, "cameras")) == 6)
+        await pilot.press("tab", "tab", "end", "up", "enter")
+        await until(lambda: app.view.picture == "test")
+        await pilot.press("up", "enter")
+        await until(lambda: isinstance(app.screen, PathScreen))
+        app.screen.query_one(Input).value = str(clip)
+        await pilot.press("enter")
+        await until(lambda: app.view.picture == printable(str(clip), 60))
+        # A real call says the file's name.
+        app.view = replace(app.view, picture="clip.mp4")
+        await until(lambda: "● A file…  (in use: clip.mp4)" in rows(app, "cameras"))
+        await pilot.press("enter", "escape")
+        await until(lambda: isinstance(app.screen, DeviceScreen))
+        assert choices.recall() == Choices()
+
+
+async def test_where_no_screen_can_be_shown_the_reason_is_said(
+    fake: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = screens.Screens(problem="there is no screen here", hint="Start antconf in a graphical session")
+    monkeypatch.setattr(screens, "list_screens", lambda: none)
+    app = conference()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await until(lambda: app.view.people)
+        await pilot.press("o")
+        await until(lambda: "  This screen  (not here)" in rows(app, "cameras"))
+        await pilot.press("tab", "tab", "down", "down", "enter")
+        await until(lambda: "there is no screen here" in said(app, "status"))
+        assert app.view.picture == ""
 
 
 async def test_the_camera_of_the_last_time_is_used_while_it_is_there(fake: FakeSoundDevice) -> None:

@@ -10,10 +10,14 @@ import pytest
 
 from tests.ui.emulator import Emulator
 from tests.ui.room import conference
-from tests.ui.scripted import ROOM, Script
+from tests.ui.scripted import ROOM, SHARED, Script, sharing
 from tests.waiting import until
 from tui.core.events import Participant, RosterChanged
+from tui.layouts import Layout
 from tui.media.cells import Depth, Glyphs, Look
+from tui.widgets import spotlight
+from tui.widgets.video_grid import VideoGrid
+from tui.widgets.video_tile import VideoTile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -122,13 +126,97 @@ async def test_pages(stage: Stage) -> None:
         stage.emulator.press("n")
 
 
+async def test_scrolled_tiles(stage: Stage) -> None:
+    grid = stage.app.room.query_one(VideoGrid)
+    grid.styles.grid_rows = "14"
+    grid.styles.overflow_y = "scroll"
+    await until(lambda: grid.max_scroll_y > 4, what="tiles that do not fit")
+    for y in (3, grid.max_scroll_y, 0):
+        grid.scroll_to(y=y, animate=False)
+        await until(lambda y=y: grid.scroll_offset.y == y)  # type: ignore[misc]
+        await stage.move()
+        await stage.right()
+
+
 async def test_pictures_off_and_on(stage: Stage) -> None:
-    stage.emulator.press("h")
+    stage.emulator.press("hh")
     await until(lambda: stage.script.sessions[0].board.wish("videoTrack0") is None)
     await stage.right()
     stage.emulator.press("h")
     await stage.move()
     await stage.right()
+
+
+async def test_every_layout_and_the_whole_screen(stage: Stage) -> None:
+    stage.script.sessions[0].say(RosterChanged(tuple(sharing("streamcarol"))))
+    await until(lambda: "Carol: screen" in stage.emulator.text)
+    for keys, layout, focus in (
+        ("h", Layout.SPEAKER, False),
+        ("b", Layout.SPEAKER, True),
+        ("n", Layout.SPEAKER, True),
+        ("NzJ", Layout.SPEAKER, True),
+        ("b", Layout.SPEAKER, False),
+        ("h", Layout.LIST, False),
+        ("b", Layout.LIST, True),
+        ("\x1b", Layout.LIST, False),
+        ("h", Layout.GRID, False),
+        ("b", Layout.GRID, True),
+        ("h", Layout.SPEAKER, False),
+    ):
+        stage.emulator.press(keys)
+        room = stage.app.room
+        await until(lambda: (room.arrangement, room.in_focus) == (layout, focus), what=f"{layout} {focus}")  # noqa: B023
+        if focus or layout is not Layout.LIST:
+            await stage.move()
+        await stage.right()
+
+
+async def test_keys_faster_than_the_pictures(stage: Stage) -> None:
+    for keys in ("hbn", "\x1bhh", "bnNb", "bh", "hhbbbh"):
+        stage.emulator.press(keys)
+        await asyncio.sleep(0.05)
+    await stage.right()
+    await until(lambda: not stage.app.room.in_focus)
+
+
+async def test_another_speaker(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spotlight, "TAKES", 0.2)
+    stage.emulator.press("h")
+
+    def large() -> str:
+        return next((tile.person.key for tile in stage.app.room.query(VideoTile) if tile.leads and tile.person), "")
+
+    for speaker in ("streamcarol", "streambob", "streamdave"):
+        people = [replace(one, microphone=True, talking=one.stream_id == speaker) for one in ROOM]
+        stage.script.sessions[0].say(RosterChanged(tuple(people)))
+        await until(lambda: large() == speaker, what=f"{speaker} large")  # noqa: B023
+        await stage.move()
+        await stage.right()
+
+
+async def test_who_is_seen_alone_leaves(stage: Stage) -> None:
+    stage.script.sessions[0].say(RosterChanged(tuple(sharing("streamcarol"))))
+    await until(lambda: stage.app.room.query(VideoTile) and "Carol: screen" in stage.emulator.text)
+    stage.emulator.press("b")
+    await until(lambda: stage.script.sessions[0].board.frame(SHARED) is not None)
+    await stage.move()
+    stage.script.sessions[0].say(RosterChanged(ROOM))
+    await until(lambda: not stage.app.room.in_focus)
+    await stage.move()
+    await stage.right()
+
+
+async def test_the_whole_of_a_small_screen(stage: Stage) -> None:
+    stage.emulator.resize(60, 16)
+    await until(lambda: stage.app.size == (60, 16))
+    stage.emulator.press("b")
+    await stage.move()
+    await stage.right()
+    stage.emulator.resize(120, 36)
+    await until(lambda: stage.app.size == (120, 36))
+    await stage.move()
+    await stage.right()
+    assert stage.app.room.in_focus
 
 
 async def test_another_theme(stage: Stage) -> None:

@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,6 @@ from tests.pseudo_terminal import PseudoTerminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.pty
 
@@ -203,3 +203,20 @@ def test_a_terminal_that_is_never_read_again_does_not_keep_it(start: Callable[..
     time.sleep(3)
     terminal.signal(signal.SIGTERM)
     assert terminal.exit_code() == 143
+
+
+def test_a_stopped_program_gives_the_terminal_back_and_takes_it_again(start: Callable[..., Terminal]) -> None:
+    terminal = start(COLORTERM="truecolor")
+    terminal.shows("joined")
+    terminal.signal(signal.SIGTSTP)
+    terminal.until(lambda: Path(f"/proc/{terminal.pid}/stat").read_text().rpartition(") ")[2][0] == "T", "the stop")
+    terminal.until(lambda: all(sequence in terminal.written for sequence in RESTORED), "the terminal as it was")
+    before = len(terminal.received)
+    terminal.signal(signal.SIGCONT)
+    terminal.until(lambda: b"\x1b[?1049h" in terminal.received[before:], "the screen again")
+    # All of it is drawn anew, and what moves in it.
+    terminal.until(lambda: b"joined" in terminal.received[before:], "the panel")
+    terminal.until(lambda: b"\x1b[6n" in terminal.received[before:], "pictures")
+    terminal.press("q")
+    assert terminal.exit_code() == 0
+    assert terminal.sessions()[0]["left"] == 1

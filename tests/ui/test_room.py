@@ -77,22 +77,7 @@ async def test_whoever_records_is_marked(size: tuple[int, int]) -> None:
         script.sessions[0].say(RosterChanged((ROOM[0], replace(ROOM[1], recording=True))))
         await until(lambda: app.view.people[1:] and app.view.people[1].recording)
         await pilot.pause()
-        assert drawn(app).count("●recording") == 1
-
-
-async def test_one_person_can_be_shown_alone() -> None:
-    app = conference()
-    async with app.run_test() as pilot:
-        await until(lambda: app.view.people)
-        grid = app.screen.query_one(VideoGrid)
-        await until(lambda: len(grid.tiles) == 4)
-        await pilot.press("down", "enter")
-        await until(lambda: len(grid.tiles) == 1)
-        person = grid.tiles[0].person
-        assert person is not None
-        assert person.key == "streambob"
-        await pilot.press("enter")
-        await until(lambda: len(grid.tiles) == 4)
+        assert drawn(app).count("◉recording") == 1
 
 
 async def test_the_board_is_asked_for_what_is_seen_and_no_more() -> None:
@@ -103,7 +88,7 @@ async def test_the_board_is_asked_for_what_is_seen_and_no_more() -> None:
         board = script.sessions[0].board
         for key in (LOCAL, "videoTrack1"):
             assert board.wish(key) is not None
-        await pilot.press("h")
+        await pilot.press("h", "h")
         await until(lambda: board.wish(LOCAL) is None)
         await pilot.press("h")
         await until(lambda: board.wish(LOCAL) is not None)

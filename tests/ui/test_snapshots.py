@@ -9,17 +9,21 @@ import importlib.metadata
 import time
 from collections import deque
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from textual.widgets import Input
 
 from tests.media.plugged import plugged
-from tests.ui.room import NOWHERE, PLAIN, conference
-from tests.ui.scripted import AT, ROOM, Script, joined
+from tests.ui.room import NOWHERE, OPTIONS, PLAIN, conference
+from tests.ui.scripted import AT, ROOM, SELF, Script, face, joined, sharing
+from tests.ui.test_people import listening
 from tests.ui.test_statistics import measured
 from tests.waiting import DEADLINE, until
 from tui import app as app_module
+from tui import rooms
+from tui.config import validate
 from tui.core.events import (
     Announced,
     CallState,
@@ -30,14 +34,23 @@ from tui.core.events import (
     Notice,
     Participant,
     Reaction,
+    RetryPlanned,
     RosterChanged,
+    ShareState,
+    SharingChanged,
     Wish,
 )
-from tui.media import echo
+from tui.layouts import Layout
+from tui.media import echo, screens
 from tui.media.devices import Camera
+from tui.media.pictures import TestPattern
+from tui.media.screens import Screen, Screens
+from tui.rooms import Profile
 from tui.screens.request import RequestScreen
-from tui.session import HealthChanged, SoundChanged, SoundReport
+from tui.session import HealthChanged, QualityChanged, SoundChanged, SoundReport
+from tui.statistics import Health
 from tui.widgets.device_list import DeviceList
+from tui.widgets.video_tile import VideoTile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -111,8 +124,73 @@ async def rest(pilot: Pilot[Any]) -> None:
 
 
 def test_join_form(snap_compare: Compare) -> None:
-    """Five fields, three switches, nothing filled in but what is known."""
-    assert snap_compare(conference(options=NOWHERE), run_before=when(CallState.IDLE))
+    """The first time: five fields, the devices, four switches, and a demo to begin with."""
+    options = replace(NOWHERE, stream_id="stream0123abcd")
+    assert snap_compare(conference(options=options, demo=lambda: OPTIONS), run_before=when(CallState.IDLE))
+
+
+def lobby(*been: str, **more: Any) -> ConferenceApp:
+    """The form of somebody who has been in rooms before, and has a profile."""
+    for room in been or ("retro", "[/oops]山田", "daily"):
+        rooms.remember(replace(OPTIONS, room=room, stream_id="stream0123abcd"))
+    work = replace(OPTIONS, url="wss://work.example.org:5443/Conference/websocket", room="weekly")
+    profiles = [Profile("work", lambda: work, work.url, work.room)]
+    options = replace(OPTIONS, room="daily", stream_id="stream0123abcd", camera="test", microphone="silence")
+    return conference(options=options, ask=True, profiles=profiles, demo=lambda: work, validate=validate, **more)
+
+
+def test_join_rooms(snap_compare: Compare) -> None:
+    """A profile and rooms of late; one fills the form."""
+    assert snap_compare(lobby(), run_before=when(CallState.IDLE, "f4", "down", "down", "enter"))
+
+
+def test_join_rooms_60x16(snap_compare: Compare) -> None:
+    """The smallest screen: the form scrolls, what is said stays."""
+    app = lobby()
+    assert snap_compare(app, terminal_size=(60, 16), run_before=when(CallState.IDLE, "f4", "end", "up", "enter"))
+
+
+def seen(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
+    """Switch the preview on, with a picture that stands still, press keys, and let it come to rest."""
+
+    async def settle(pilot: Pilot[Any]) -> None:
+        await when(CallState.IDLE, "f3")(pilot)
+        tile = pilot.app.screen.query_one(VideoTile)
+        await until(lambda: tile.picture is not None)
+        await pilot.press(*keys)
+        await rest(pilot)
+
+    return settle
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The own picture before the call stands still."""
+    monkeypatch.setattr(TestPattern, "picture", lambda track, at: face(0, 0))
+
+
+def test_join_preview(snap_compare: Compare, still: None) -> None:
+    """Oneself, before anybody else does."""
+    assert snap_compare(lobby(), run_before=seen())
+
+
+def test_join_preview_light_120x36(snap_compare: Compare, still: None) -> None:
+    """The same on a light background, larger."""
+    app = lobby()
+    app.theme = "textual-light"
+    assert snap_compare(app, terminal_size=(120, 36), run_before=seen("f4"))
+
+
+def test_join_problem(snap_compare: Compare) -> None:
+    """What is wrong, next to where it is."""
+    assert snap_compare(lobby(), run_before=when(CallState.IDLE, "tab", *"a room", "enter"))
+
+
+def test_join_no_color_ascii(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Focus, switches, choice and problem can be told without colours."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = lobby(look=PLAIN, ascii_only=True, no_color=True)
+    assert snap_compare(app, run_before=when(CallState.IDLE, "f4", "down", "enter", "tab", "tab", "delete", "enter"))
 
 
 def test_room_80x24(snap_compare: Compare) -> None:
@@ -151,6 +229,66 @@ def test_reconnecting(snap_compare: Compare) -> None:
     events = [*joined(), CallStateChanged(CallState.RECONNECTING, "The connection was lost.", "Trying again.")]
     app = conference(Script(events), clock=lambda: AT + 0)
     assert snap_compare(app, run_before=when(CallState.RECONNECTING))
+
+
+def test_reconnecting_with_countdown(snap_compare: Compare) -> None:
+    """The cause, the try, the seconds to the next one and the key that does not wait for it."""
+    cause = "meet.example.org:5443 cannot be reached: connection refused"
+    lost = CallStateChanged(CallState.RECONNECTING, "the server does not answer any more")
+    app = conference(Script([*joined(), lost, RetryPlanned(3, AT + 4.2, cause)], still=True))
+
+    async def settle(pilot: Pilot[Any]) -> None:
+        await when(CallState.RECONNECTING)(pilot)
+        pilot.app.clear_notifications()
+        await rest(pilot)
+
+    assert snap_compare(app, run_before=settle)
+
+
+def own_share() -> Script:
+    people = [replace(ROOM[0], sharing=True), ROOM[1], replace(ROOM[2], presentation="videoTrack5"), ROOM[3]]
+    return Script([*joined(people), SharingChanged(ShareState.ON, "screen :0")], still=True)
+
+
+def test_sharing_80x24(snap_compare: Compare) -> None:
+    """We share a screen, and so does Carol: hers has a tile, ours only words and a mark."""
+    assert snap_compare(conference(own_share()), run_before=when(CallState.JOINED))
+
+
+def test_sharing_no_color_ascii(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same where there are neither colours nor other characters."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = conference(own_share(), look=PLAIN, ascii_only=True, no_color=True)
+    assert snap_compare(app, terminal_size=(120, 36), run_before=when(CallState.JOINED))
+
+
+def test_what_to_share(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each screen that there is, a file, the test picture."""
+    found = Screens((Screen("screen::0", "Screen :0, 2560x1440"), Screen("screen::1", "Screen :1, 800x600")))
+    monkeypatch.setattr(screens, "list_screens", lambda: found)
+    assert snap_compare(conference(Script(still=True)), run_before=when(CallState.JOINED, "S"))
+
+
+def test_nothing_to_share(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over SSH: why there is no screen, in words, and what can be shown all the same."""
+    monkeypatch.setattr(screens, "_SOCKETS", Path("/nonexistent"))
+    monkeypatch.setenv("DISPLAY", "")
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.delenv("XDG_SESSION_TYPE", raising=False)
+    assert snap_compare(conference(Script(still=True)), run_before=when(CallState.JOINED, "S"))
+
+
+def test_path_of_a_file(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that leads nowhere is said at once."""
+    monkeypatch.setattr(screens, "list_screens", Screens)
+
+    async def ask(pilot: Pilot[Any]) -> None:
+        await when(CallState.JOINED, "S", "enter")(pilot)
+        await pilot.press(*"/nowhere/talk", "full_stop", *"mp4", "enter")
+        await rest(pilot)
+
+    assert snap_compare(conference(Script(still=True)), run_before=ask)
 
 
 def test_failed(snap_compare: Compare) -> None:
@@ -344,6 +482,142 @@ def test_statistics(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(app, terminal_size=size, run_before=when(CallState.JOINED, "g"))
 
 
+def everything() -> list[CallEvent]:
+    """A room in which each state of a person is to be seen."""
+    people = (
+        SELF,
+        Participant("streambob", "Bob", talking=True, presentation="videoTrack3", audio="audioTrack0", role="host"),
+        Participant("streamcarol", "Carol", microphone=False, camera=False, video="videoTrack1"),
+        Participant("streamdave", "Dave", recording=True, audio="audioTrack2"),
+        Participant("streamerin", "Erin", recording=True, talking=True, presentation="videoTrack4", camera=False),
+    )
+    told = {
+        "streambob": (Health.GOOD, ""),
+        "streamcarol": (Health.POOR, "parts of the picture are lost"),
+        "streamdave": (Health.FAIR, "the sound comes irregularly"),
+    }
+    hands = [Announced(Notice.HAND_RAISED, key, "") for key in ("streamcarol", "streamerin")]
+    return [*joined(people), QualityChanged(told), *hands]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+def test_people_with_every_mark(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """Talking, muted, camera off, screen, hand, recording, pinned, volume, muted for oneself, quality."""
+    app = conference(Script(everything(), still=True))
+    keys = ("down", "P", "left", "down", "down", "x", "up")
+    assert snap_compare(app, terminal_size=size, run_before=when(CallState.JOINED, *keys))
+
+
+def test_people_without_pictures(snap_compare: Compare) -> None:
+    """The same where each has one line."""
+    app = conference(Script(everything(), still=True))
+    keys = ("h", "h", "down", "P", "left", "down", "down", "x", "up")
+    assert snap_compare(app, terminal_size=(100, 24), run_before=when(CallState.JOINED, *keys))
+
+
+def test_people_no_color_ascii(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same without colours and without UTF-8, and a filter."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = conference(Script(everything(), still=True), look=PLAIN, ascii_only=True, no_color=True)
+    keys = ("down", "P", "left", "down", "down", "x", "up", "slash", "o")
+    assert snap_compare(app, run_before=when(CallState.JOINED, *keys))
+
+
+def test_people_found(snap_compare: Compare) -> None:
+    """A filter that is being typed in a large room."""
+    people = [SELF, *(Participant(f"stream{number:04}", f"Person {number}") for number in range(1, 2000))]
+    app = conference(Script(joined(people)))
+    assert snap_compare(app, run_before=when(CallState.JOINED, "slash", *"n 199"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 16)])
+def test_person(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """Everything about Carol, who is seen and does not sound well."""
+    app = conference(Script(everything(), still=True, statistics=listening()))
+    keys = ("down", "down", "P", "i")
+    assert snap_compare(app, terminal_size=size, run_before=when(CallState.JOINED, *keys))
+
+
+def test_person_no_color_ascii(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent of oneself, without colours and without UTF-8."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    script = Script(everything(), still=True, statistics=listening())
+    app = conference(script, look=PLAIN, ascii_only=True, no_color=True)
+    assert snap_compare(app, run_before=when(CallState.JOINED, "i"))
+
+
+def crowd() -> list[Participant]:
+    """Sixteen, of whom some are muted or without a camera, and one talks."""
+    names = ["Bob", "Carol", "Dave", "山田太郎", "Erin", "Farid", "Grace", "Heidi"]
+    names += ["Ivan", "Judy", "Karl", "Lena", "Mallory", "Niaj", "Olivia"]
+    others = [
+        Participant(
+            f"stream{number}",
+            name,
+            microphone=number % 5 != 3,
+            camera=number % 7 != 6,
+            talking=number == 4,
+            video=f"videoTrack{number}",
+            audio="audioTrack0" if number == 4 else None,
+        )
+        for number, name in enumerate(names)
+    ]
+    return [ROOM[0], *others]
+
+
+def test_a_full_room_120x36(snap_compare: Compare) -> None:
+    """Sixteen people alike: as many tiles as fit, and which page it is."""
+    app = conference(Script(joined(crowd()), still=True))
+    assert snap_compare(app, terminal_size=(120, 36), run_before=when(CallState.JOINED))
+
+
+def test_speaker_120x36(snap_compare: Compare) -> None:
+    """Who speaks large, the others in a strip beside."""
+    app = conference(Script(joined(crowd()), still=True), layout=Layout.SPEAKER)
+    assert snap_compare(app, terminal_size=(120, 36), run_before=when(CallState.JOINED))
+
+
+def test_speaker_80x24(snap_compare: Compare) -> None:
+    """The same on a small screen."""
+    app = conference(Script(still=True), layout=Layout.SPEAKER)
+    assert snap_compare(app, run_before=when(CallState.JOINED))
+
+
+def test_speaker_light_90x60(snap_compare: Compare) -> None:
+    """On a high and light screen the strip is below."""
+    app = conference(Script(joined(crowd()), still=True), layout=Layout.SPEAKER)
+    app.theme = "textual-light"
+    assert snap_compare(app, terminal_size=(90, 60), run_before=when(CallState.JOINED))
+
+
+def test_list_120x36(snap_compare: Compare) -> None:
+    """No pictures."""
+    app = conference(Script(still=True), layout=Layout.LIST)
+    assert snap_compare(app, terminal_size=(120, 36), run_before=when(CallState.JOINED))
+
+
+@pytest.mark.parametrize("size", [(60, 16), (120, 36)])
+def test_focus_on_a_shared_screen(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """Nothing but the screen, a line on the call, and the way back."""
+    app = conference(Script(joined(sharing("streamcarol")), still=True))
+    assert snap_compare(app, terminal_size=size, run_before=when(CallState.JOINED, "b"))
+
+
+def test_focus_zoomed_light(snap_compare: Compare) -> None:
+    """A part of it, large enough to be read, on a light background."""
+    app = conference(Script(joined(sharing("streamcarol")), still=True))
+    app.theme = "textual-light"
+    keys = ("b", "z", "z", *["H"] * 4, *["K"] * 4)
+    assert snap_compare(app, terminal_size=(100, 30), run_before=when(CallState.JOINED, *keys))
+
+
+def test_focus_ascii(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without colours and without UTF-8."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = conference(Script(joined(sharing("streamcarol")), still=True), look=PLAIN, ascii_only=True, no_color=True)
+    assert snap_compare(app, run_before=when(CallState.JOINED, "b"))
+
+
 @pytest.mark.parametrize("theme", ["light", "high-contrast", "terminal"])
 def test_room_in_other_colours(snap_compare: Compare, theme: str) -> None:
     """All that has a colour of its own, in the other themes."""
@@ -356,7 +630,7 @@ def test_room_in_other_colours(snap_compare: Compare, theme: str) -> None:
 def test_low_bandwidth(snap_compare: Compare) -> None:
     """Only who speaks; the others say why not, the panel says what is chosen."""
     app = conference(Script(still=True))
-    assert snap_compare(app, terminal_size=(100, 30), run_before=when(CallState.JOINED, "b"))
+    assert snap_compare(app, terminal_size=(100, 30), run_before=when(CallState.JOINED, "B"))
 
 
 @pytest.mark.parametrize("size", [(60, 16), (100, 30)])
@@ -368,7 +642,7 @@ def test_away(snap_compare: Compare, size: tuple[int, int]) -> None:
     app = conference(script)
 
     async def leave(pilot: Pilot[Any]) -> None:
-        await when(CallState.JOINED, "i")(pilot)
+        await when(CallState.JOINED, "A")(pilot)
         script.sessions[0].say(RosterChanged(people))
         await until(lambda: app.view.away and app.view.people[0].away)
         await rest(pilot)

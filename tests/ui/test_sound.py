@@ -116,7 +116,7 @@ async def test_the_selected_person_louder_quieter_and_silent() -> None:
         await until(lambda: "●talking70%" in drawn(app))
         await pilot.press("x")
         await until(lambda: session.voices["streambob"] == (0.7, True))
-        await until(lambda: "✕mutedforyou" in drawn(app))
+        await until(lambda: "⊘mutedforyou" in drawn(app))
         await pilot.press("x", *["right"] * 20)
         await until(lambda: session.voices["streambob"] == (2.0, False))
         await until(lambda: "●talking200%" in drawn(app))

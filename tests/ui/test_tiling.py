@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.widgets.tiling import Tiling, best_tiling
+from tui.widgets.tiling import Stage, Tiling, best_stage, best_tiling
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,30 @@ def test_a_crowd_gets_pages_of_tiles_that_can_be_read() -> None:
 @pytest.mark.parametrize("size", [(0, 0), (1, 1), (500, 1), (1, 200)])
 def test_no_size_breaks_it(size: tuple[int, int]) -> None:
     assert best_tiling(5, *size).places >= 1
+
+
+@pytest.mark.parametrize(
+    ("others", "width", "height", "expected"),
+    [
+        (0, 80, 20, None),
+        (3, 80, 20, Stage(Tiling(1, 3), True, 16)),
+        (3, 48, 12, Stage(Tiling(1, 2), True, 16)),
+        (15, 160, 30, Stage(Tiling(3, 5), True, 17)),
+        (15, 60, 50, Stage(Tiling(3, 5), False, 5)),
+        (3, 20, 6, None),
+    ],
+)
+def test_a_strip_is_where_it_leaves_the_large_picture_largest(
+    others: int, width: int, height: int, expected: Stage | None
+) -> None:
+    assert best_stage(others, width, height) == expected
+
+
+def test_no_stage_is_larger_than_the_screen() -> None:
+    for width in range(0, 200, 7):
+        for height in range(0, 60, 3):
+            stage = best_stage(20, width, height)
+            if stage is not None:
+                assert stage.strip.places >= 1
+                tiles = stage.strip.columns if stage.beside else stage.strip.rows
+                assert tiles * stage.extent < (width if stage.beside else height)

@@ -151,7 +151,9 @@ class WebRTCAdaptor:
     ``websocket_url`` (section 1.1). ``on_command`` sees each message that is sent. Raises `UsageError` for neither or
     both of them.
 
-    Ours, not the SDK's, are the callback ``notification`` for one that carries no definition, and the errors
+    Ours, not the SDK's, are the callbacks ``notification`` for one that carries no definition and ``retry_planned``
+    (what was lost is tried again in so many ``seconds``: ``attempt``, ``reason``, and ``streamId`` unless it is the
+    socket), and the errors
     ``connection_timeout`` (no media path, tried again), ``session_ended`` (a stream is given up: ``definition``,
     ``cause``), ``community_edition`` (the server takes the own stream but cannot play rooms; told once),
     ``signalling_flood`` (the server renegotiates without end; told once a session) and ``internal_error``.
@@ -184,7 +186,6 @@ class WebRTCAdaptor:
             "edge" if play_only else "origin",
             callback=callback,
             callback_error=callback_error or callback,
-            lend=self._lend,
             ice_servers=ice_servers,
             reconnects=reconnect,
             on_command=on_command,
@@ -224,24 +225,27 @@ class WebRTCAdaptor:
         role: str = "",
         *,
         credentials: Credentials | None = None,
+        picture: LocalTrack | None = None,
     ) -> None:
         """Publish the own tracks as ``stream_id``, into the room ``main_track`` when one is named.
 
-        ``credentials`` stands for the three arguments after the id, and is asked anew at each attempt. Returns when the
-        request is under way; ``publish_started`` follows, or ``session_restored`` after a short interruption. Raises
-        `UsageError` for an id that AMS does not take, and what `open` raises.
+        With a ``picture`` that alone is published, such as a screen beside the camera. ``credentials`` stands for the
+        three arguments after the id, and is asked anew at each attempt. Returns when the request is under way;
+        ``publish_started`` follows, or ``session_restored`` after a short interruption. Raises `UsageError` for an id
+        that AMS does not take, and what `open` raises.
         """
         _check_id(stream_id)
         command = Publish(
             stream_id=stream_id,
             stream_name=stream_name,
             main_track=main_track,
-            video=self._video is not None,
-            audio=self._audio is not None,
+            video=picture is not None or self._video is not None,
+            audio=picture is None and self._audio is not None,
             meta_data=meta_data,
             role=role,
         )
-        await self._link.begin(command, credentials or Credentials(token, subscriber_id, subscriber_code))
+        credentials = credentials or Credentials(token, subscriber_id, subscriber_code)
+        await self._link.begin(command, credentials, self._lend if picture is None else lambda: [LentTrack(picture)])
 
     async def play(
         self,
@@ -274,6 +278,10 @@ class WebRTCAdaptor:
             disable_tracks_by_default=disable_tracks_by_default or None,
         )
         await self._link.begin(command, credentials or Credentials(token, subscriber_id, subscriber_code))
+
+    def retry(self) -> None:
+        """Do not wait any longer before what was lost is tried again; once a second at most."""
+        self._link.retry()
 
     async def stop(self, stream_id: str) -> None:
         """End the publish or play session of that id; nothing happens when there is none."""

@@ -12,13 +12,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from tui.errors import UsageError
 from tui.text import printable
 
-_EXAMPLE = "example: wss://host:5443/live/websocket"
+EXAMPLE = "example: wss://host:5443/live/websocket"
+_PAGE = "or a page's address, https://host:5443/APP/ROOM"
 
 
 def check_url(url: str) -> str:
     """The URL as it will be used; raises `UsageError` naming the part that is wrong."""
     if len(url) > 2048 or any(character.isspace() or not character.isprintable() for character in url):
-        raise UsageError("the server URL is too long or contains blanks", _EXAMPLE)
+        raise UsageError("the server URL is too long or contains blanks", EXAMPLE)
     # First of all, so that no other complaint repeats a password.
     if "@" in re.split("[/?#]", url.partition("://")[2] or url, maxsplit=1)[0]:
         raise UsageError("the server URL contains a user name or password", "use --token or --token-file")
@@ -30,7 +31,7 @@ def check_url(url: str) -> str:
     if parts.scheme not in ("ws", "wss"):
         raise UsageError(
             f"the server URL {printable(url)!r} must begin with ws:// or wss://",
-            _EXAMPLE,
+            f"{EXAMPLE} {_PAGE}",
         )
     if not parts.hostname:
         raise UsageError(f"the server URL {printable(url)!r} names no host")

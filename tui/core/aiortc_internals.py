@@ -627,6 +627,9 @@ class Transmission:
     jitter: float
     round_trip_time: float
     target_bitrate: int
+    size: tuple[int, int]
+    """Of the newest picture; zeros where the encoder does not tell."""
+    bytes: int
 
 
 _CLOCK_RATES = {"audio": 48_000, "video": 90_000}
@@ -644,4 +647,17 @@ def transmission(sender: RTCRtpSender) -> Transmission:
         jitter=report.jitter / _CLOCK_RATES[sender.kind] if report else 0.0,
         round_trip_time=max(0.0, report.roundTripTime or 0.0) if report else 0.0,
         target_bitrate=getattr(encoder, "target_bitrate", 0),
+        size=getattr(encoder, "size", (0, 0)),
+        bytes=sender._RTCRtpSender__octet_count,  # type: ignore[attr-defined]
     )
+
+
+def sent_codec(transceiver: RTCRtpTransceiver) -> str:
+    """The codec that was negotiated for what is sent, as ``opus`` or ``vp8``; empty before that."""
+    codecs = transceiver._codecs if transceiver.currentDirection is not None else []
+    return codec_name(codecs[0]) if codecs else ""
+
+
+def codec_name(codec: RTCRtpCodecParameters) -> str:
+    """As ``opus`` or ``vp8``."""
+    return codec.mimeType.partition("/")[2].lower()

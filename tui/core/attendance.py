@@ -2,7 +2,8 @@
 
 Used by the conference. Pushes are not complete (signalling reference, 4.3), so the list is read again and again, page
 by page. The answers carry neither offset nor number (3.5): a page belongs to the reading that is under way, and none
-is begun before the last one has ended or is given up.
+is begun before the last one has ended or is given up. A server that gives no list, as older ones, names its room's
+members in the room's own record, and each of them in theirs (3.6).
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Reading:
         self.asked_at = 0.0
         self.count = 0
         """How many participants there are, as the server last said."""
+        self.in_vain = False
+        """Whether nothing came of the reading before."""
         self._clock = clock
         self._reading = False
         self._heard_at = 0.0
@@ -53,6 +56,7 @@ class Reading:
         now = self._clock()
         if self._reading and now - self._heard_at < READING_TIMEOUT:
             return False
+        self.in_vain = self._reading
         self._reading = True
         self.asked_at = self._heard_at = now
         self._records = {}
@@ -61,12 +65,13 @@ class Reading:
 
     def forget(self) -> None:
         """The connection is gone, and with it every answer that was still to come."""
-        self._reading = False
+        self._reading = self.in_vain = False
 
     def take(self, entries: Sequence[object]) -> int | tuple[Broadcast, ...]:
         """A page: the offset of the next one to ask for, or everybody when it was the last."""
         if not self._reading:
             self.begin()  # somebody else's question, or nobody's: a list all the same
+        self.in_vain = False
         self._heard_at = self._clock()
         self._offset += len(entries)
         for entry in entries:
@@ -103,6 +108,7 @@ class Attendance:
         self._roster = roster
         self._reading = Reading()
         self._reason = asyncio.Event()
+        self._asked_about: set[str] = set()
 
     def look_again(self) -> None:
         """There is a reason to ask."""
@@ -111,6 +117,7 @@ class Attendance:
     def forget(self) -> None:
         """The connection is gone."""
         self._reading.forget()
+        self._asked_about.clear()
 
     async def follow(self) -> None:
         """Ask for ever."""
@@ -129,6 +136,17 @@ class Attendance:
             await adaptor.get_subtracks(self._room, 0, PAGE)
             await adaptor.get_subtrack_count(self._room)
             await adaptor.request_video_track_assignments(self._room)
+            if self._reading.in_vain:
+                await self._ask_for_records(adaptor)
+
+    async def _ask_for_records(self, adaptor: WebRTCAdaptor) -> None:
+        """There are no lists here: the room's record has its members, and theirs their names."""
+        await adaptor.get_broadcast_object(self._room)
+        unnamed = self._roster.unnamed()
+        self._asked_about &= unnamed
+        for stream_id in list(unnamed - self._asked_about)[:PAGE]:
+            self._asked_about.add(stream_id)
+            await adaptor.get_broadcast_object(stream_id)
 
     def take(self, info: str, record: Json) -> None:
         """A push, or the answer to a query, whoever asked; what is not about the room is ignored."""
@@ -180,7 +198,9 @@ class Attendance:
     def _take_broadcast(self, broadcast: Broadcast | None) -> None:
         if broadcast is None:
             return
-        if broadcast.stream_id == self._room:
+        if broadcast.stream_id == self._room and broadcast.members and self._reading.in_vain:
+            self._roster.list_subtracks([Broadcast(stream_id) for stream_id in broadcast.members])
+        elif broadcast.stream_id == self._room:
             for stream_id in broadcast.members:
                 self._roster.add(stream_id)
         elif broadcast.stream_id in self._roster:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from tui.core.adaptor import WebRTCAdaptor
@@ -20,7 +21,9 @@ from tui.core.events import (
     Notice,
     OnRequest,
     Participant,
+    RetryPlanned,
     RosterChanged,
+    ShareState,
     TrackAdded,
     TrackRemoved,
     Wish,
@@ -28,7 +31,9 @@ from tui.core.events import (
 from tui.core.journal import Journal
 from tui.core.presence import Presence
 from tui.core.refusals import NOBODY_YET
+from tui.core.renditions import Renditions
 from tui.core.roster import Roster
+from tui.core.sharing import Sharing
 from tui.core.talk import Talk
 from tui.core.talkers import Talkers
 from tui.core.tasks import Tasks
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
     from tui.core.chat import Dialect
     from tui.core.discovery import Endpoint
     from tui.core.peer import LocalTrack, RemoteTrack
+    from tui.core.renditions import Rendition
     from tui.core.stats import PeerStats
     from tui.core.viewing import Kind
     from tui.core.wire import Json
@@ -119,6 +125,15 @@ class Conference:
         self._viewing = Viewing(room, room if play_only else stream_id)
         self._adaptor: WebRTCAdaptor | None = None
         self._tasks = Tasks()
+        self._sharing = Sharing(
+            emit,
+            self._tasks,
+            room=room,
+            own_id=stream_id,
+            own_name=self._presence.name,
+            role=role,
+            credentials=credentials,
+        )
         self._joining: asyncio.Task[None] | None = None
         self._ending = asyncio.Lock()
         self._failure: AntconfError | None = None
@@ -149,10 +164,12 @@ class Conference:
             on_request=self._on_request,
             dialects=self._dialects,
         )
+        self._renditions = Renditions()
         self._tracks: dict[str, RemoteTrack] = {}
         self._told_tracks: set[str] = set()
         self._published_meta_data = self._told_meta_data = ""
         self._untold: set[str] = set()
+        self._screen_untold = False
 
     @property
     def state(self) -> CallState:
@@ -164,7 +181,7 @@ class Conference:
         """Who is in the room, oneself first; ahead of what was told last."""
         if self._people is None:
             talking = self._talkers.now()
-            myself = self._presence.participant(self._stream_id in talking)
+            myself = self._presence.participant(self._stream_id in talking, self._sharing.state is ShareState.ON)
             self._people = () if self._adaptor is None else (myself, *self._roster.participants(talking))
         return self._people
 
@@ -301,6 +318,28 @@ class Conference:
             self._untold.add("recording")
             await self._tell_changes()
 
+    async def share(self, picture: LocalTrack, source: str = "") -> bool:
+        """Show this picture beside the own one, as a screen, until `stop_sharing`, a refusal or the end of the call.
+
+        `SharingChanged` tells what becomes of it; it stays the caller's. ``False`` when not in a room, or without a
+        stream of our own that it could be the screen of.
+        """
+        if self._adaptor is None or self._play_only:
+            return False
+        await self._sharing.begin(self._adaptor, picture, source)
+        return True
+
+    async def stop_sharing(self) -> None:
+        """Show no screen any more; nothing happens when none is shown."""
+        self._screen_untold = False
+        await self._sharing.end(self._adaptor)
+        self.roster_changed()
+
+    def retry(self) -> None:
+        """Do not wait any longer before what was lost is tried again."""
+        if self._adaptor is not None:
+            self._adaptor.retry()
+
     async def stats(self, own: bool = False) -> PeerStats | None:
         """How the connection does that brings the room, or that takes our ``own`` stream; ``None`` without one."""
         return None if self._adaptor is None else await self._adaptor.get_stats(self._stream_id if own else self._room)
@@ -380,6 +419,15 @@ class Conference:
         """Receive pictures of this height, of everybody or of one; 0 leaves it to the server."""
         await self._viewing.set_height(height, stream_id)
 
+    async def ask_renditions(self, stream_id: str) -> None:
+        """Ask in which sizes the server has a participant's picture; `renditions_of` tells once it has answered."""
+        if self._adaptor is not None:
+            await self._adaptor.get_stream_info(stream_id)
+
+    def renditions_of(self, stream_id: str) -> tuple[Rendition, ...]:
+        """The sizes to choose from, from the lowest on; nothing while the server has not said."""
+        return self._renditions.of(stream_id)
+
     def owner_of(self, track: RemoteTrack) -> str | None:
         """The stream id of who is on that track now."""
         return self._roster.owner_of(track)
@@ -406,6 +454,7 @@ class Conference:
     async def _end(self) -> None:
         adaptor, self._adaptor = self._adaptor, None
         await self._tasks.aclose()
+        self._sharing.forget()
         if adaptor is not None:
             if self._listed:
                 await adaptor.leave_from_room(self._room, self._stream_id)
@@ -457,6 +506,9 @@ class Conference:
     def _on_callback(self, info: str, obj: Any) -> None:
         record = obj if isinstance(obj, dict) else {}
         self._journal.callback(info, obj)
+        if self._sharing.stream_id in (record.get("streamId"), obj):
+            self._on_sharing(info)
+            return
         match info:
             case "newTrackAvailable":
                 self._begin_track(record["remoteTrack"])
@@ -481,10 +533,16 @@ class Conference:
             case "play_finished" if record.get("streamId") == self._room:
                 # Perhaps the last of the others has left: we stay, and it is played again (section 4.5).
                 self._play_ended()
-            case "videoTrackAssignmentList" if record.get("streamId") == self._room:
+            case "streamInformation":
+                self._renditions.take(record)
+            case "videoTrackAssignmentList" if record.get("streamId") in (self._room, "", None):
                 self._talk.assign(record)
             case "closed":
+                self._sharing.seen(False)
                 self._lost(self._parts, str(record.get("reason") or "the connection was lost"))
+            case "retry_planned" if self._state is CallState.RECONNECTING:
+                due = time.time() + record["seconds"]
+                self._emit(RetryPlanned(record["attempt"], due, record["reason"]))
             case "reconnection_attempt_for_publisher":
                 self._lost({"publisher"}, "others do not see us any more")
             case "reconnection_attempt_for_player":
@@ -494,6 +552,19 @@ class Conference:
         if info in _REASONS:
             self._attendance.look_again()
 
+    def _on_sharing(self, info: str) -> None:
+        """The second stream of ours: its losses are none of the call's, and what others say is heard elsewhere."""
+        match info:
+            case "publish_started" | "session_restored":
+                self._sharing.seen(True)
+                # Whoever was there before it was restored knows of it.
+                self._screen_untold |= info == "publish_started"
+                self.spawn(self._tell_changes(), "changes")
+                self.spawn(self._refuse_own_screen(), "own screen")
+            case "publish_finished" | "reconnection_attempt_for_publisher":
+                self._sharing.seen(False)
+        self.roster_changed()
+
     def _on_error(self, error: str, obj: Any) -> None:
         record = obj if isinstance(obj, dict) else {}
         self._journal.error(error, record)
@@ -501,6 +572,9 @@ class Conference:
             case _ if error in NOBODY_YET and record.get("streamId") in (self._room, "", None):
                 # An empty room is still the room (section 4.5).
                 self._arrived("player")
+            case "session_ended" if record.get("streamId") == self._sharing.stream_id:
+                self._sharing.forget(str(record["cause"]))
+                self.roster_changed()
             case "WebSocketNotConnected" | "session_ended":
                 self._give_up(record["cause"])
             case "internal_error":
@@ -611,6 +685,7 @@ class Conference:
             return
         await self._adaptor.get_broadcast_object(self._room)
         await self._viewing.resume(self._adaptor)
+        await self._refuse_own_screen()
         if self._listed:
             await self._adaptor.join_room(
                 self._room,
@@ -619,6 +694,11 @@ class Conference:
                 role=self._role,
                 metadata=self._presence.meta_data(),
             )
+
+    async def _refuse_own_screen(self) -> None:
+        """The server would send it back to us: of our streams it knows only one to leave out."""
+        if self._adaptor is not None and self._sharing.state is ShareState.ON and not self._publish_only:
+            await self._adaptor.enable_track(self._room, self._sharing.stream_id, False)
 
     async def _media_changed(self, *media: str) -> None:
         self._emit(self._presence.media)
@@ -644,6 +724,8 @@ class Conference:
                     event["senderStreamName"] = self._presence.name
                 if self.send_event(event):
                     self._untold.discard(medium)
+            if self._screen_untold and self._sharing.state is ShareState.ON:
+                self._screen_untold = not self.send_event(self._sharing.event)
 
     # what is told
 

@@ -65,14 +65,49 @@ class CallStateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryPlanned:
+    """While reconnecting: the connection is tried again, for the ``attempt``-th time since it was lost.
+
+    ``due`` is when, seconds since the epoch, unless `Conference.retry` is asked first; ``reason`` is why the last one
+    ended, one line for people.
+    """
+
+    attempt: int
+    due: float
+    reason: str
+
+
+class ShareState(StrEnum):
+    """What becomes of the screen that we share."""
+
+    OFF = "off"
+    STARTING = "starting"
+    """Nobody sees it yet, or not at the moment."""
+    ON = "on"
+
+
+@dataclass(frozen=True, slots=True)
+class SharingChanged:
+    """Whether the room sees a screen of ours beside the camera; ``source`` is what `Conference.share` called it.
+
+    ``reason`` is why it ended when nobody asked for it, and ``hint`` the next step.
+    """
+
+    state: ShareState
+    source: str = ""
+    reason: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Participant:
     """One person in the room, as of now.
 
     ``video``, ``audio`` and ``presentation`` (the picture of a shared screen) name the tracks that carry them at
-    present (`RemoteTrack.key`), ``None`` without. ``pinned`` is whoever keeps the slot whoever speaks, ``recording``
-    whoever says that they record the call, ``away`` whoever says that they are, ``stale`` whoever the server has not
-    heard of for a while. Whose picture plays before the server says who it is has a ``stream_id`` that begins with
-    ``?``.
+    present (`RemoteTrack.key`), ``None`` without. ``sharing`` is whoever shares a screen, though it may reach us on no
+    track, as our own never does. ``pinned`` is whoever keeps the slot whoever speaks, ``recording`` whoever says that
+    they record the call, ``away`` whoever says that they are, ``stale`` whoever the server has not heard of for a
+    while. Whose picture plays before the server says who it is has a ``stream_id`` that begins with ``?``.
     """
 
     stream_id: str
@@ -89,6 +124,7 @@ class Participant:
     pinned: bool = False
     recording: bool = False
     stale: bool = False
+    sharing: bool = False
     away: bool = False
 
 
@@ -216,6 +252,8 @@ class Announced:
 Event: TypeAlias = (
     Callback
     | CallStateChanged
+    | RetryPlanned
+    | SharingChanged
     | RosterChanged
     | TrackAdded
     | TrackRemoved

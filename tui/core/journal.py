@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tui.core.commands import GetSubtracks, GetSubtracksCount, GetVideoTrackAssignments, Ping
 from tui.core.events import Callback, Direction
 from tui.core.messages import TakeCandidate
+from tui.core.protocol import MADE_UP
 from tui.core.records import Broadcast, read_assignments
 from tui.core.wire import load_object
 
@@ -19,27 +20,6 @@ if TYPE_CHECKING:
 
     from tui.core.wire import Json, Message
 
-_SDK_MADE = frozenset(
-    {
-        "initialized",
-        "closed",
-        "newTrackAvailable",
-        "ice_connection_state_changed",
-        "data_channel_opened",
-        "data_channel_closed",
-        "reconnection_attempt_for_publisher",
-        "reconnection_attempt_for_player",
-        "WebSocketNotConnected",
-        "session_ended",
-        "connection_timeout",
-        "community_edition",
-        "signalling_flood",
-        "data_channel_error",
-        "speaking_but_muted",
-        "updated_stats",
-        "internal_error",
-    }
-)
 _CLOCKWORK = frozenset({"pong", "bitrateMeasurement", "updated_stats"})
 """Callbacks that come by the clock for as long as the call lasts."""
 
@@ -83,7 +63,7 @@ class Journal:
 
 
 def _direction(info: str) -> Direction:
-    return Direction.LOCAL if info in _SDK_MADE else Direction.IN
+    return Direction.LOCAL if info in MADE_UP else Direction.IN
 
 
 def _polled_state(info: str, obj: Any) -> tuple[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
 from collections import deque
@@ -58,6 +59,9 @@ ICE_CONFIG_TIMEOUT = 1.0
 SOCKET_TRIES = 20
 """Connects in a row that may fail before a lost connection is given up: about two minutes."""
 
+URGED_GAP = 1.0
+"""Seconds between two tries that are asked for by `Link.retry`, at least."""
+
 FAREWELL_TIMEOUT = 1.0
 """Seconds that ``aclose`` waits for the server to confirm the last stops."""
 
@@ -74,8 +78,8 @@ _SPOKEN = {
 class Link:
     """One server, and everything that is published to it and played from it.
 
-    ``callback`` and ``callback_error`` are the adaptor's; ``lend`` gives the own tracks to a new connection. A server
-    is a URL, or the endpoint that names one; ``target`` is the cluster hint.
+    ``callback`` and ``callback_error`` are the adaptor's. A server is a URL, or the endpoint that names one;
+    ``target`` is the cluster hint.
     """
 
     def __init__(
@@ -85,14 +89,12 @@ class Link:
         *,
         callback: Callable[[str, Any], None],
         callback_error: Callable[[str, Any], None],
-        lend: Callable[[], list[LentTrack]],
         ice_servers: Sequence[RTCIceServer] | None,
         reconnects: bool,
         on_command: Callable[[Message], None] | None,
     ) -> None:
         self.callback = callback
         self.callback_error = callback_error
-        self.lend = lend
         self.signalling = Protocol()
         self.online = asyncio.Event()
         self.reconnects = reconnects
@@ -113,6 +115,9 @@ class Link:
         self._farewells: set[str] = set()
         self._farewell = asyncio.Event()
         self._complaints = Allowance(1, 1.0)
+        self._urges = Allowance(1, URGED_GAP)
+        self._urged = asyncio.Event()
+        self._fault = ""
         self._bad: deque[float] = deque(maxlen=BAD_MESSAGES)
         self._watched: dict[str, asyncio.Task[None]] = {}
         self._closed = False
@@ -218,13 +223,17 @@ class Link:
             self._farewell.set()
             for session in self.sessions.values():
                 session.end(Over.LOST)
+            self._fault = reason or "the connection was lost"
             self.callback("closed", {"reason": reason})
         return None
 
     async def _reopen(self) -> Signaling | None:
-        patience = 0.0
-        for _, delay in zip(range(SOCKET_TRIES), back_off(), strict=False):
-            await asyncio.sleep(max(delay, patience))
+        patience, unasked, delays = 0.0, 0, back_off()
+        for attempt in itertools.count(1):
+            if unasked == SOCKET_TRIES:
+                break
+            # Whoever is impatient shall not be given up the sooner for it.
+            unasked += not await self._wait(attempt, max(next(delays), patience))
             try:
                 return await self._connect()
             except (RefusedError, UsageError) as error:
@@ -232,9 +241,32 @@ class Link:
                 return None
             except AntconfError as error:
                 logger.info("reconnecting: %s", error)
+                self._fault = str(error)
                 patience = error.retry_after if isinstance(error, UnreachableError) else 0.0
         await self._give_up(LostError(f"the server did not come back after {SOCKET_TRIES} tries"))
         return None
+
+    async def _wait(self, attempt: int, seconds: float) -> bool:
+        """Until the next try of the socket; whether somebody asked for it earlier."""
+        self.plan_retry("", attempt, seconds, self._fault)
+        self._urged.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return await self._urged.wait()
+        return False
+
+    def plan_retry(self, stream_id: str, attempt: int, seconds: float, reason: str) -> None:
+        """Tell when the next try of a session is due, or of the socket when no stream is named."""
+        about = {"streamId": stream_id} if stream_id else {}
+        plan = {"attempt": attempt, "seconds": round(seconds, 1), "reason": reason}
+        self.callback("retry_planned", about | plan)
+
+    def retry(self) -> None:
+        """Whatever waits to be tried again waits no longer; nothing happens when that was asked for just now."""
+        if self._urges.take():
+            self._urged.set()
+            for session in self.sessions.values():
+                session.retry()
 
     async def _give_up(self, cause: AntconfError) -> None:
         """There will be no other socket: every session ends with this one."""
@@ -331,12 +363,18 @@ class Link:
 
     # sessions
 
-    async def begin(self, command: Publish | Play, credentials: Credentials) -> None:
+    async def begin(
+        self,
+        command: Publish | Play,
+        credentials: Credentials,
+        lend: Callable[[], list[LentTrack]] = list,
+    ) -> None:
+        """Begin a session, in place of the one of that id; ``lend`` gives the tracks to each of its connections."""
         await self.open()
         while command.stream_id in self.sessions:
             await self._end_session(command.stream_id)
         self._check_not_closed()
-        session = Session(self, command, credentials)
+        session = Session(self, command, credentials, lend)
         self.sessions[command.stream_id] = session
         session.task = self._tasks.spawn(session.run(), f"session {command.command}")
 

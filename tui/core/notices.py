@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tui.core.events import Announced, Notice, Reaction
 from tui.core.records import cut_name
+from tui.core.sharing import PRESENTATION
 
 if TYPE_CHECKING:
     from tui.core.roster import Roster
@@ -30,7 +31,7 @@ def whom(notice: Notice, event: Json) -> str:
     if notice in _VIEWERS:
         return cut_name(event.get("subscriberId")) or cut_name(event.get("streamId"))
     subject = cut_name(event.get("senderStreamId" if notice in _ABOUT_SENDER else "streamId"))
-    return subject.removesuffix("_presentation")
+    return subject.removesuffix(PRESENTATION)
 
 
 def read_notice(notice: Notice, event: Json, own_id: str, roster: Roster) -> Announced | None:

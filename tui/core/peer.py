@@ -30,6 +30,7 @@ from tui.core.aiortc_internals import (
     audio_level,
     bytes_moved,
     candidates_from,
+    codec_name,
     encode_sound,
     encode_video,
     ignore_bye,
@@ -39,6 +40,7 @@ from tui.core.aiortc_internals import (
     repeat_nacks,
     round_trip_time,
     route,
+    sent_codec,
     take_packets,
     tap_rtp,
     transmission,
@@ -55,7 +57,7 @@ from tui.errors import WireError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from aiortc import RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
+    from aiortc import RTCRtpReceiver, RTCRtpTransceiver
     from aiortc.rtcrtpparameters import RTCRtpCodecParameters
     from aiortc.rtp import RtpPacket
     from av.frame import Frame
@@ -93,6 +95,7 @@ class RemoteTrack:
         self.last_packet = 0.0
         """Seconds since the epoch."""
         self._sink: AudioSink | None = None
+        self._codec: RTCRtpCodecParameters | None = None
         self._level = 127
         self._heard = 0.0
 
@@ -101,13 +104,17 @@ class RemoteTrack:
         self._sink = sink
 
     def take(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> None:
-        """A packet of a sound that has just arrived."""
+        """A packet of a known codec that has just arrived."""
+        self._codec = codec
+        if self.kind == "video":
+            self.pictures.take(packet, codec)
+            return
         if self._sink is None:
             return
         level = packet.extensions.audio_level
         self._sink.push(
             AudioPacket(
-                codec=codec.mimeType.partition("/")[2].lower(),
+                codec=codec_name(codec),
                 clock_rate=codec.clockRate,
                 ssrc=packet.ssrc,
                 sequence=packet.sequence_number,
@@ -117,6 +124,11 @@ class RemoteTrack:
                 level=None if level is None else int(level[1]),
             )
         )
+
+    @property
+    def codec(self) -> str:
+        """Of the newest packet, as ``opus`` or ``vp8``; empty before the first one."""
+        return codec_name(self._codec) if self._codec is not None else ""
 
     @property
     def playout(self) -> Playout:
@@ -289,7 +301,7 @@ class Peer:
             round_trip_time=round_trip_time(self._connection),
             inbound=tuple(_inbound(track, receivers[track.track]) for track in self._remote_tracks()),
             outbound=tuple(
-                _outbound(transceiver.sender.track, transceiver.sender)
+                _outbound(transceiver.sender.track, transceiver)
                 for transceiver in transceivers
                 if isinstance(transceiver.sender.track, LentTrack)
             ),
@@ -419,10 +431,8 @@ class PlayPeer(Peer):
         receiver = transceiver.receiver
         remote = RemoteTrack(self._lines[transceiver.mid], track, partial(self._ask_key_frame, receiver))
         ignore_bye(receiver)
-        if track.kind == "audio":
-            take_packets(receiver, remote.take)
-        else:
-            take_packets(receiver, remote.pictures.take)
+        take_packets(receiver, remote.take)
+        if track.kind == "video":
             repeat_nacks(receiver, lambda: remote.pictures.is_watched)
         tap_rtp(receiver, remote.hear)
         self._tracks[transceiver.mid] = remote
@@ -460,11 +470,14 @@ def _inbound(track: RemoteTrack, receiver: RTCRtpReceiver) -> Inbound:
         last_packet=track.last_packet,
         delay=playout.depth_ms / 1000,
         concealed=playout.concealed_ms / 1000,
+        codec=track.codec,
     )
 
 
-def _outbound(track: LentTrack, sender: RTCRtpSender) -> Outbound:
-    counted = transmission(sender)
+def _outbound(track: LentTrack, transceiver: RTCRtpTransceiver) -> Outbound:
+    counted = transmission(transceiver.sender)
+    # Smaller than the source's while the machine is short of time.
+    width, height = counted.size if any(counted.size) else track.size
     return Outbound(
         kind=track.kind,
         level=track.audio_level,
@@ -474,7 +487,10 @@ def _outbound(track: LentTrack, sender: RTCRtpSender) -> Outbound:
         jitter=counted.jitter,
         round_trip_time=counted.round_trip_time,
         frames=track.frames,
-        width=track.size[0],
-        height=track.size[1],
+        width=width,
+        height=height,
         target_bitrate=counted.target_bitrate,
+        bytes=counted.bytes,
+        codec=sent_codec(transceiver),
+        mid=transceiver.mid or "",
     )

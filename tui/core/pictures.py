@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tui.core.aiortc_internals import media_of
+from tui.core.aiortc_internals import codec_name, media_of
 from tui.core.assembly import Assembly
 from tui.core.video import Showing
 
@@ -94,8 +94,7 @@ class Pictures:
         if self._sink is None or self._paused:
             self._unseen += bool(packet.marker)
             return
-        name = codec.mimeType.partition("/")[2].lower()
-        for picture in self._assembly.add(packet, media_of(packet), name, self._clock()):
+        for picture in self._assembly.add(packet, media_of(packet), codec_name(codec), self._clock()):
             if picture.is_key:
                 self._wanted = False
             self._sink.push(picture)

@@ -138,7 +138,7 @@ class Presence:
             "recording": Notice.RECORDING_ON if self.recording else Notice.RECORDING_OFF,
         }
 
-    def participant(self, talking: bool) -> Participant:
+    def participant(self, talking: bool, sharing: bool = False) -> Participant:
         """Ourselves in the list."""
         return Participant(
             stream_id=self.stream_id,
@@ -152,6 +152,7 @@ class Presence:
             role=self.role,
             play_only=self._play_only,
             recording=self.recording,
+            sharing=sharing,
             away=self.away,
         )
 

@@ -56,6 +56,30 @@ COMMUNITY_SPAN = 12.0
 """Plays of a room without a stream in it until the server is said to be the Community Edition: when its answer to
 ``getIceServerConfig`` has given it away, and when it answers no question at all; the latter over this many seconds."""
 
+MADE_UP = frozenset(
+    {
+        "initialized",
+        "closed",
+        "newTrackAvailable",
+        "ice_connection_state_changed",
+        "data_channel_opened",
+        "data_channel_closed",
+        "reconnection_attempt_for_publisher",
+        "reconnection_attempt_for_player",
+        "retry_planned",
+        "WebSocketNotConnected",
+        "session_ended",
+        "connection_timeout",
+        "community_edition",
+        "signalling_flood",
+        "data_channel_error",
+        "speaking_but_muted",
+        "updated_stats",
+        "internal_error",
+    }
+)
+"""Callbacks and errors of this client's own: a server that says one of them has made a mistake, or wants to be us."""
+
 
 # -- actions -----------------------------------------------------------------------------------------
 
@@ -348,7 +372,7 @@ class Protocol:
                 # The Community Edition's answer to getIceServerConfig (section 1.2).
                 self._answered(Edition.COMMUNITY)
                 return (UseIceServer("", "", ""),)
-            case ServerError():
+            case ServerError() if message.definition not in MADE_UP:
                 report = Report(message.definition, message.raw, error=True)
                 if message.definition in NOBODY_YET:
                     return (report, *self._nobody_yet(message.stream_id))
@@ -367,7 +391,7 @@ class Protocol:
         if "streaming_session_Restored" in (name, message.description):
             # One document's form of it (section 3.5).
             name = "session_restored"
-        report = self._report(name or message.command, message.raw)
+        report = self._report(message.command if name in MADE_UP else name or message.command, message.raw)
         session = self._sessions.get(message.stream_id)
         if name not in ("publish_started", "session_restored") or session is None or not session.publishes:
             return report

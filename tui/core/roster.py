@@ -10,14 +10,15 @@ import re
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tui.core.events import Participant
 from tui.core.records import stale
+from tui.core.sharing import PRESENTATION
 from tui.core.wire import is_stream_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from tui.core.peer import RemoteTrack
     from tui.core.records import Assignment, Broadcast
@@ -34,8 +35,11 @@ UNKNOWN_AFTER = 2.0
 """Seconds after which a picture is shown although no list has named its owner yet."""
 
 _SLOT = re.compile(r"(video|audio)Track\d+\Z")
-_PRESENTATION = "_presentation"
-_KINDS = ("video", "audio")
+_State: TypeAlias = tuple[
+    str, bool, bool, bool, bool, str | None, str | None, str | None, str, bool, bool, bool, bool, bool, bool
+]
+"""What a `Participant` is beside its id, in the same order."""
+_NOTHING: dict[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -59,6 +63,34 @@ class _Person:
     """Met in the chat alone."""
 
 
+def _state(
+    person: _Person,
+    carried: Mapping[str, Mapping[str, str]],
+    pinned: set[str],
+    talks: bool,
+    known: Collection[str],
+) -> _State:
+    screen = person.stream_id + PRESENTATION
+    own = carried.get(person.stream_id, _NOTHING)
+    return (
+        person.name or person.stream_id,
+        False,
+        person.microphone,
+        person.camera,
+        talks and person.microphone,
+        own.get("video"),
+        own.get("audio"),
+        carried.get(screen, _NOTHING).get("video"),
+        person.role,
+        person.play_only and not own,
+        person.stream_id in pinned or screen in pinned,
+        person.recording,
+        person.stale,
+        screen in known or "video" in carried.get(screen, _NOTHING),
+        person.away,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
     """A track and since when there is one."""
@@ -72,13 +104,14 @@ class Roster:
 
     def __init__(self, room: str, own_id: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._room = room
-        self._own_ids = {own_id, own_id + _PRESENTATION}
+        self._own_ids = {own_id, own_id + PRESENTATION}
         self._clock = clock
         self._people: dict[str, _Person] = {}
         self._lines: dict[str, _Line] = {}
         self._slots: dict[str, dict[str, Assignment]] = {"video": {}, "audio": {}}
         self._assigned_at: dict[str, float] = {}
         self._departed: deque[str] = deque(maxlen=PARTICIPANT_LIMIT)
+        self._told: dict[str, tuple[_State, Participant]] = {}
 
     # sources
 
@@ -211,6 +244,10 @@ class Roster:
         person = self._people.get(stream_id)
         return person is not None and not person.guest
 
+    def unnamed(self) -> set[str]:
+        """Who is here by an id alone."""
+        return {person.stream_id for person in self._people.values() if not person.name}
+
     def name_of(self, stream_id: str) -> str:
         """The name that the server gave; empty when there is none."""
         person = self._people.get(stream_id)
@@ -245,36 +282,26 @@ class Roster:
         return best[0].label if best else None
 
     def participants(self, talking: Collection[str]) -> tuple[Participant, ...]:
-        """Everybody but oneself; ``talking`` are the stream ids of who talks."""
-        carried: dict[tuple[str, str], str] = {}
+        """Everybody but oneself; ``talking`` are the stream ids of who talks.
+
+        Whoever has not changed since the last time is the same object: a room of thousands is asked several times a
+        second, and who compares is done at once.
+        """
+        carried: dict[str, dict[str, str]] = {}
         for line in self._lines.values():
             owner = self._owner(line.track)
             if owner is not None:
-                carried[owner, line.track.kind] = line.track.key
+                carried.setdefault(owner, {})[line.track.kind] = line.track.key
         pinned = {slot.stream_id for slot in self._slots["video"].values() if slot.reserved}
-        return (
-            *(
-                Participant(
-                    stream_id=person.stream_id,
-                    name=person.name or person.stream_id,
-                    microphone=person.microphone,
-                    camera=person.camera,
-                    talking=person.microphone and person.stream_id in talking,
-                    video=carried.get((person.stream_id, "video")),
-                    audio=carried.get((person.stream_id, "audio")),
-                    presentation=carried.get((person.stream_id + _PRESENTATION, "video")),
-                    role=person.role,
-                    play_only=person.play_only and not {(person.stream_id, kind) for kind in _KINDS} & carried.keys(),
-                    recording=person.recording,
-                    away=person.away,
-                    pinned=person.stream_id in pinned or person.stream_id + _PRESENTATION in pinned,
-                    stale=person.stale,
+        before, self._told = self._told, {}
+        for stream_id, person in self._people.items():
+            if not self._is_folded(stream_id):
+                state = _state(person, carried, pinned, stream_id in talking, self._people)
+                known = before.get(stream_id)
+                self._told[stream_id] = (
+                    known if known is not None and known[0] == state else (state, Participant(stream_id, *state))
                 )
-                for person in self._people.values()
-                if not self._is_folded(person.stream_id)
-            ),
-            *self._unknown(),
-        )
+        return (*(participant for _, participant in self._told.values()), *self._unknown())
 
     def _unknown(self) -> Iterable[Participant]:
         """Pictures that play although nobody says whose they are."""
@@ -290,7 +317,7 @@ class Roster:
 
     def _is_folded(self, stream_id: str) -> bool:
         """Whether this is the screen of somebody who is listed."""
-        return stream_id.endswith(_PRESENTATION) and stream_id.removesuffix(_PRESENTATION) in self._people
+        return stream_id.endswith(PRESENTATION) and stream_id.removesuffix(PRESENTATION) in self._people
 
     def _owner(self, track: RemoteTrack) -> str | None:
         """Whoever is on a track, be it ourselves."""

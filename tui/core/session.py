@@ -24,7 +24,7 @@ from tui.errors import AntconfError, LostError, RefusedError, WireError
 from tui.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from aiortc import RTCIceServer
 
@@ -78,10 +78,17 @@ _OVER = {
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """The end of an attempt, and the error that the server gave for it."""
+    """The end of an attempt, and the error that the server gave for it, or else what was seen of it here."""
 
     over: Over
     definition: str = ""
+    seen: str = "the connection was lost"
+
+    @property
+    def reason(self) -> str:
+        """Why, in one line."""
+        meaning = MEANINGS.get(self.definition)
+        return meaning.text if meaning is not None else self.seen
 
 
 class SessionOwner(Protocol):
@@ -101,14 +108,14 @@ class SessionOwner(Protocol):
     def published_id(self) -> str:
         """The id of the own stream, empty when nothing is published."""
 
-    def lend(self) -> list[LentTrack]:
-        """The own tracks, for one connection."""
-
     def callback(self, info: str, obj: Any) -> None:
         """Tell the application."""
 
     def callback_error(self, error: str, obj: Any) -> None:
         """Tell the application of a failure."""
+
+    def plan_retry(self, stream_id: str, attempt: int, seconds: float, reason: str) -> None:
+        """Tell when the next attempt is due."""
 
     def ended(self, stream_id: str) -> None:
         """The session has given up."""
@@ -117,13 +124,20 @@ class SessionOwner(Protocol):
 class Session:
     """A stream that shall be published or played; listens to its own peer."""
 
-    def __init__(self, owner: SessionOwner, command: Publish | Play, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        owner: SessionOwner,
+        command: Publish | Play,
+        credentials: Credentials,
+        lend: Callable[[], list[LentTrack]],
+    ) -> None:
         self.task: asyncio.Task[Any] | None = None
         self.publishes = isinstance(command, Publish)
         self._owner = owner
         self._command = command
         self._signed = command
         self._credentials = credentials
+        self._lender = lend
         self._stream_id = command.stream_id
         self._peer: PublishPeer | PlayPeer | None = None
         self._meter = Meter(command.stream_id)
@@ -131,6 +145,7 @@ class Session:
         self._inbox: asyncio.Queue[Any] = asyncio.Queue(maxsize=256)
         self._deadline: asyncio.Timeout | None = None
         self._hurry = asyncio.Event()
+        self._urged = asyncio.Event()
         self._was_accepted = False
         self._is_up = False
 
@@ -184,13 +199,18 @@ class Session:
         """Something began: do not wait any longer before the room is played again."""
         self._hurry.set()
 
+    def retry(self) -> None:
+        """Whatever the next attempt waits for: wait no longer."""
+        self._urged.set()
+        self._hurry.set()
+
     def send_data(self, data: str | bytes) -> bool:
         """Send on the data channel; ``False`` when it is not open."""
         return self._peer is not None and self._peer.send(data)
 
     async def run(self) -> None:
         """Attempt after attempt; returns when there is no point in another."""
-        owner, pauses, last, row = self._owner, back_off(RETRY_LOST), "", 0
+        owner, pauses, last, row, tries = self._owner, back_off(RETRY_LOST), "", 0, 0
         while True:
             await owner.online.wait()
             self._is_up = False
@@ -200,11 +220,12 @@ class Session:
                 # What was up comes back soon; what never gets up is asked for less and less often.
                 pauses = back_off(RETRY_LOST)
             row = row + 1 if end.definition and end.definition == last and not self._is_up else 1
+            tries = 1 if self._is_up else tries + 1
             last = end.definition
             if not owner.reconnects or self._is_hopeless(end, row):
                 self._give_up(end)
                 return
-            await self._pause(end.over, pauses)
+            await self._pause(end, tries, pauses)
             if end.over in (Over.LOST, Over.BUSY):
                 kind = "publisher" if self.publishes else "player"
                 owner.callback(f"reconnection_attempt_for_{kind}", self._stream_id)
@@ -238,19 +259,26 @@ class Session:
         )
         return RefusedError(f"{text} ({shown})", hint)
 
-    async def _pause(self, over: Over, pauses: Iterator[float]) -> None:
-        match over:
+    async def _pause(self, end: _End, attempt: int, pauses: Iterator[float]) -> None:
+        waking = self._urged
+        match end.over:
             case Over.LOST:
-                await asyncio.sleep(next(pauses))
+                seconds = next(pauses)
             case Over.BUSY:
-                await asyncio.sleep(max(RETRY_BUSY, next(pauses)))
+                seconds = max(RETRY_BUSY, next(pauses))
             case Over.IN_USE:
-                await asyncio.sleep(RETRY_IN_USE)
+                seconds = RETRY_IN_USE
             case _:
-                is_vain = over is Over.EMPTY and not self._owner.signalling.plays_rooms
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RETRY_COMMUNITY if is_vain else RETRY_EMPTY):
-                        await self._hurry.wait()
+                is_vain = end.over is Over.EMPTY and not self._owner.signalling.plays_rooms
+                seconds = RETRY_COMMUNITY if is_vain else RETRY_EMPTY
+                waking = self._hurry
+        self._urged.clear()
+        # A room that has nobody in it is waited for in silence, and without a socket it is that which is tried.
+        if (self.publishes or waking is self._urged) and self._owner.online.is_set():
+            self._owner.plan_retry(self._stream_id, attempt, seconds, end.reason)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await waking.wait()
 
     async def _attempt(self) -> _End:
         owner = self._owner
@@ -276,7 +304,7 @@ class Session:
             owner.callback_error(
                 "connection_timeout", {"streamId": self._stream_id, "message": "no media path to the server"}
             )
-            return _End(Over.LOST)
+            return _End(Over.LOST, seen="no media path to the server")
         finally:
             self._deadline = None
             peer, self._peer = self._peer, None
@@ -323,7 +351,7 @@ class Session:
         return ()
 
     def _lend(self) -> list[LentTrack]:
-        self._lent = self._owner.lend()
+        self._lent = self._lender()
         return self._lent
 
     # what the peer says

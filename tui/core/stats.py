@@ -44,6 +44,8 @@ class Inbound:
     """Seconds of sound that wait to be heard."""
     concealed: float = 0.0
     """Seconds of sound that had to be made up so far."""
+    codec: str = ""
+    """Of the newest packet, as ``opus`` or ``vp8``; empty before the first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,10 @@ class Outbound:
     height: int = 0
     target_bitrate: int = 0
     """Bits a second that the encoder may use, 0 when it is not known."""
+    bytes: int = 0
+    codec: str = ""
+    """The negotiated one; empty before that."""
+    mid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +85,8 @@ class Figures:
 class TrackStats:
     """A track that is received, an entry of the SDK's ``inboundRtpList``.
 
-    Beyond the SDK's: ``mid``, ``kind``, ``packets_received``, ``packets_lost``, ``current_bitrate`` in kbit/s,
-    ``pli_count`` (key frames asked for), ``freeze_count``, and in seconds ``total_decode_time``,
+    Beyond the SDK's: ``mid``, ``kind``, ``codec``, ``packets_received``, ``packets_lost``, ``current_bitrate`` in
+    kbit/s, ``pli_count`` (key frames asked for), ``freeze_count``, and in seconds ``total_decode_time``,
     ``total_freezes_duration``, ``jitter``, ``jitter_buffer_delay`` and ``concealed``. Time stamps are milliseconds
     since the epoch.
     """
@@ -108,6 +114,7 @@ class TrackStats:
     concealed: float
     last_packet_received_timestamp: int
     current_time: int
+    codec: str = ""
 
     def as_sdk(self) -> dict[str, Any]:
         """By the SDK's own keys; losses have the kind in their name there."""
@@ -117,12 +124,30 @@ class TrackStats:
 
 
 @dataclass(frozen=True, slots=True)
+class SentStats:
+    """A track that is sent; losses, ``jitter`` and ``round_trip_time`` (seconds) as the server reports them."""
+
+    mid: str
+    kind: str
+    codec: str
+    packets_sent: int
+    fraction_lost: float
+    jitter: float
+    round_trip_time: float
+    current_bitrate: int
+    frames_per_second: float
+    frame_width: int
+    frame_height: int
+
+
+@dataclass(frozen=True, slots=True)
 class PeerStats:
     """One connection at one moment. Bitrates in kbit/s, times in seconds, time stamps in milliseconds since the epoch.
 
     ``res_width``, ``res_height`` and ``src_fps`` are the picture that is sent, ``frame_width`` and ``frame_height`` the
     one sent or, on a connection that plays, the largest received; ``audio_level`` is 0 to 1.
     ``available_outgoing_bitrate`` is what the encoder was told to keep to. What is not known is 0 or empty.
+    ``outbound_rtp_list`` is no name of the SDK's.
     """
 
     stream_id: str
@@ -162,12 +187,14 @@ class PeerStats:
     audio_jitter_average_delay: float = 0.0
     video_jitter_average_delay: float = 0.0
     inbound_rtp_list: tuple[TrackStats, ...] = ()
+    outbound_rtp_list: tuple[SentStats, ...] = ()
 
     def as_sdk(self) -> dict[str, Any]:
         """By the SDK's own keys, JSON-like."""
         named = _camel(self)
         named["currentFPS"] = named.pop("currentFps")
         named["inboundRtpList"] = [track.as_sdk() for track in self.inbound_rtp_list]
+        del named["outboundRtpList"]
         return named
 
 
@@ -207,6 +234,7 @@ class Meter:
         last_at, last = self._last or self._first
         span, whole = now - last_at, now - first_at
         before = {track.mid: track for track in last.inbound if self._last is not None}
+        sent_before = {track.mid: track for track in last.outbound if self._last is not None}
         tracks = tuple(_track(track, before.get(track.mid), span, stamp) for track in figures.inbound)
         video_in, audio_in = ([track for track in tracks if track.kind == kind] for kind in ("video", "audio"))
         video = _sent(figures, "video")
@@ -252,6 +280,7 @@ class Meter:
             frames_dropped=sum(track.frames_dropped for track in video_in),
             audio_jitter_average_delay=round(_mean([track.delay for track in figures.inbound if track.delay]), 4),
             inbound_rtp_list=tracks,
+            outbound_rtp_list=tuple(_sending(track, sent_before.get(track.mid), span) for track in figures.outbound),
         )
         return self._stats
 
@@ -286,6 +315,25 @@ def _track(now: Inbound, before: Inbound | None, span: float, stamp: int) -> Tra
         concealed=now.concealed,
         last_packet_received_timestamp=int(now.last_packet * 1000),
         current_time=stamp,
+        codec=now.codec,
+    )
+
+
+def _sending(now: Outbound, before: Outbound | None, span: float) -> SentStats:
+    if before is None:
+        before, span = now, 0.0
+    return SentStats(
+        mid=now.mid,
+        kind=now.kind,
+        codec=now.codec,
+        packets_sent=now.packets,
+        fraction_lost=now.fraction_lost,
+        jitter=now.jitter,
+        round_trip_time=now.round_trip_time,
+        current_bitrate=_kilobits(now.bytes - before.bytes, span),
+        frames_per_second=_rate(now.frames - before.frames, span),
+        frame_width=now.width,
+        frame_height=now.height,
     )
 
 

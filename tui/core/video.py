@@ -68,6 +68,10 @@ class VideoEncoder(Protocol):
     target_bitrate: int
     """Bits per second that are aimed at; set to what the receiver estimates it can take."""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the newest picture that was encoded; zeros before."""
+
     async def encode(self, frame: VideoFrame) -> Packet[Any] | None:
         """The frame as one packet, with its time; ``None`` when it is left out."""
 

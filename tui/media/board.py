@@ -31,12 +31,16 @@ class Board:
         """Whether people see themselves in the own preview, and so expect a mirror; not so when it is a screen."""
         self._lock = threading.Lock()
         self._wishes: dict[str, Size] = {}
+        self._featured: tuple[str | None, bool] = (None, False)
         self._frames: dict[str, av.VideoFrame] = {}
         self._stopped: dict[str, float] = {}
         self._levels: dict[str, float] = {}
 
     def want(self, wishes: Mapping[str, Size]) -> None:
-        """Screen: exactly these pictures are seen now, at these sizes; frames of all others are dropped."""
+        """Screen: exactly these pictures are seen now, at these sizes; frames of all others are dropped.
+
+        Of a picture that is seen in part, it is the size that the whole would have.
+        """
         with self._lock:
             self._wishes = dict(wishes)
             for key in [key for key in self._frames if key not in self._wishes]:
@@ -46,6 +50,17 @@ class Board:
         """Core: the size that this picture is seen at, ``None`` when nobody sees it."""
         with self._lock:
             return self._wishes.get(key)
+
+    def feature(self, stream_id: str | None, *, alone: bool = False) -> None:
+        """Screen: this one is the large one, with or without a picture now, or nobody is; or nobody else is seen."""
+        with self._lock:
+            self._featured = (stream_id, alone)
+
+    @property
+    def featured(self) -> tuple[str | None, bool]:
+        """Core: the stream id of the large one, ``None`` when nobody else is; whether nobody but them is to be seen."""
+        with self._lock:
+            return self._featured
 
     def show(self, key: str, frame: av.VideoFrame) -> None:
         """Core: this is the newest frame, and the picture moves; dropped when nobody wants it any more."""

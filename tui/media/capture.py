@@ -187,6 +187,8 @@ class CapturedVideo(VideoTrack, ABC):
         self._resting = False
         self._stopped = False
         self._first = threading.Event()
+        self.released = threading.Event()
+        """The device was given back for good, after `stop`."""
         self._changed = threading.Event()
         """Resting, waking or stopping."""
 
@@ -202,7 +204,7 @@ class CapturedVideo(VideoTrack, ABC):
     def open(self) -> None:
         """Begin to watch; blocks until there is a picture. Raises ``DeviceError`` when the device does not open."""
         container = self._open()
-        threading.Thread(target=self._run, args=[container], name="capture", daemon=True).start()
+        threading.Thread(target=self._hold, args=[container], name="capture", daemon=True).start()
         # Whoever sees the picture before this one need not see black in between.
         self._first.wait(_FIRST_PICTURE_SECONDS)
 
@@ -264,6 +266,12 @@ class CapturedVideo(VideoTrack, ABC):
         what, hint = _REASONS.get(getattr(error, "errno", None) or 0, ("", ""))
         what = what or f"cannot be opened: {printable(str(error))}"
         return DeviceError(f"{self.name} {what}", hint or "See what there is with: antconf devices")
+
+    def _hold(self, container: InputContainer) -> None:
+        try:
+            self._run(container)
+        finally:
+            self.released.set()
 
     def _run(self, container: InputContainer | None) -> None:
         while True:

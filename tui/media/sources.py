@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tui.config import screen_of
 from tui.errors import DeviceError
-from tui.media.capture import CameraVideo, MicrophoneAudio, default_camera
+from tui.media.capture import CameraVideo, CapturedVideo, MicrophoneAudio, default_camera
 from tui.media.encoding import Coding
 from tui.media.files import FileMedia
 from tui.media.generated import Silence, TestTone, VoiceAudio
@@ -48,12 +48,16 @@ __all__ = [
     "default_camera",
     "open_microphone",
     "open_picture",
+    "open_shared",
     "open_sources",
 ]
 
 
 SCREEN = VideoCoding(1280, 720, 5, 800, is_screen=True)
 """How a screen is sent when nothing else is asked for: text has to be read."""
+
+FILM = VideoCoding(1280, 720, 15, 1000)
+"""How a file is sent that is shown beside the camera."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +115,34 @@ async def open_picture(device: str, options: JoinOptions, tell: Callable[[str], 
         return _nothing(options)
     screen = screen_of(device)
     if screen is None and await in_thread(Path(device).is_file):
-        file = await in_thread(
-            lambda: FileMedia(device, audio=False, coding=_coding(options)),
-            discard=FileMedia.stop,
-        )
-        assert file.video is not None
-        return file.video
-    picture = (
+        return await _film(device, _coding(options))
+    return await _captured(
         CameraVideo(device, _coding(options), tell)
         if screen is None
         else ScreenVideo(screen, _coding(options, SCREEN), tell)
     )
+
+
+async def open_shared(source: str, tell: Callable[[str], None] | None = None) -> VideoTrack:
+    """What is shown beside the camera: a screen, a media file or ``test``, in a size in which it can be read.
+
+    ``tell`` gets lines for the user later on. Raises ``DeviceError`` when it cannot be opened.
+    """
+    if source == "test":
+        return TestPattern(SCREEN)
+    screen = screen_of(source)
+    picture = await _film(source, FILM) if screen is None else await _captured(ScreenVideo(screen, SCREEN, tell))
+    picture.degradation.tell = tell
+    return picture
+
+
+async def _film(path: str, coding: VideoCoding) -> VideoTrack:
+    file = await in_thread(lambda: FileMedia(path, audio=False, coding=coding), discard=FileMedia.stop)
+    assert file.video is not None
+    return file.video
+
+
+async def _captured(picture: CapturedVideo) -> VideoTrack:
     try:
         await in_thread(picture.open)
     except BaseException:

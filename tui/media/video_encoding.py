@@ -118,6 +118,12 @@ class LiveEncoder:
     def target_bitrate(self, bitrate: int) -> None:
         self._bandwidth.hear_estimate(bitrate)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """`VideoEncoder`."""
+        context = self._context
+        return (0, 0) if context is None else (context.width, context.height)
+
     def hear_loss(self, fraction: float) -> None:
         """`VideoEncoder`."""
         self._bandwidth.hear_loss(fraction, self._track.coding.bitrate * 1000)

@@ -11,6 +11,7 @@ import contextlib
 import threading
 from dataclasses import dataclass, replace
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
@@ -23,9 +24,11 @@ from textual.widgets import Label
 
 from tui import bindings
 from tui.choices import Choices
+from tui.config import screen_of
 from tui.errors import DeviceError
 from tui.media.board import LOCAL
 from tui.media.threads import in_thread
+from tui.screens.path import PathScreen
 from tui.text import printable, with_hint
 from tui.updates import CallView
 from tui.widgets.device_list import DeviceList, Row
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from tui.media.board import Board
     from tui.media.devices import Camera, Inventory, SoundDevice
     from tui.media.hotplug import Watch
+    from tui.media.screens import Screens
     from tui.media.trial import MicrophoneTrial
     from tui.session import SoundReport
     from tui.widgets.marks import Marks
@@ -46,6 +50,8 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 10.0
 """Between two looks at what there is, if nothing is noticed before."""
 _LEVELS_PER_SECOND: Final = 5
+_FILE: Final = "a file"
+"""Opens nothing: a path is asked for."""
 
 
 class Kind(Enum):
@@ -93,6 +99,8 @@ class DeviceScreen(ModalScreen[None]):
         self._outputs = DeviceList(marks, id="outputs")
         self._microphones = DeviceList(marks, id="microphones")
         self._cameras = DeviceList(marks, id="cameras")
+        self._a_file = f"A file{marks.ellipsis}"
+        self._screens: Screens | None = None
         self._meter = LevelMeter(marks)
         self._inventory: Inventory | None = None
         self._trial: MicrophoneTrial | None = None
@@ -126,6 +134,7 @@ class DeviceScreen(ModalScreen[None]):
         self.set_interval(1 / _LEVELS_PER_SECOND, self._show_level)
         self.set_interval(1, self._measure)
         self.run_worker(self._look(), group="look")
+        self.run_worker(self._look_for_screens(), group="look")
 
     def on_unmount(self) -> None:
         self._close_trial()
@@ -156,6 +165,11 @@ class DeviceScreen(ModalScreen[None]):
                     async with asyncio.timeout(_LOOK_SECONDS):
                         await changed.wait()
 
+    async def _look_for_screens(self) -> None:
+        # Apart from the devices: a display that is far away may not answer.
+        self._screens = await in_thread(_list_screens)
+        self._draw()
+
     def _draw(self) -> None:
         inventory, view = self._inventory, self.view
         outputs = [Row("", "System default"), *_rows(inventory.outputs if inventory else ()), Row("none", "No sound")]
@@ -164,13 +178,34 @@ class DeviceScreen(ModalScreen[None]):
         self._outputs.show(_marked(outputs, self.wishes.speaker, view.output or ""))
         self._microphones.show(_marked(microphones, self.wishes.microphone, view.input))
         cameras = [Row("", "First camera"), *_camera_rows(inventory.cameras if inventory else ())]
-        cameras += [Row("screen", "This screen"), Row("test", "Test picture"), Row("none", "Nothing")]
-        self._cameras.show(_marked(cameras, self.wishes.camera, view.picture))
+        wish = self.wishes.camera if screen_of(self.wishes.camera) is None else "screen"
+        is_file = Path(wish).is_absolute() and view.picture == printable(Path(wish).name, 60)
+        cameras += [
+            Row("screen", "This screen", notes=("not here",) * self._has_no_screen),
+            Row(wish if is_file else _FILE, self._a_file, asks=True),
+            Row("test", "Test picture"),
+            Row("none", "Nothing"),
+        ]
+        self._cameras.show(_marked(cameras, wish, view.picture))
+
+    @property
+    def _has_no_screen(self) -> bool:
+        return self._screens is not None and not self._screens.found
 
     @on(DeviceList.Chosen)
     def _choose(self, message: DeviceList.Chosen) -> None:
         kinds = {self._outputs: Kind.SPEAKER, self._microphones: Kind.MICROPHONE, self._cameras: Kind.CAMERA}
+        if message.row.asks:
+            self.app.push_screen(PathScreen(), self._choose_file)
+            return
+        if message.row.device == "screen" and self._screens is not None and not self._screens.found:
+            self._say("status", with_hint(self._screens.problem, self._screens.hint))
+            return
         self.post_message(self.Chosen(kinds[message.list], message.row.device, message.row.name))
+
+    def _choose_file(self, path: str | None) -> None:
+        if path is not None:
+            self.post_message(self.Chosen(Kind.CAMERA, path, ""))
 
     # Whether it works.
 
@@ -300,6 +335,12 @@ def _look_around() -> Inventory:
     from tui.media.devices import inventory
 
     return inventory()
+
+
+def _list_screens() -> Screens:
+    from tui.media.screens import list_screens
+
+    return list_screens()
 
 
 def _watch_class() -> type[Watch]:

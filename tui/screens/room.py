@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.reactive import reactive, var
+from textual.reactive import var
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from tui import bindings
 from tui.core.events import CallState
+from tui.layouts import Layout
 from tui.media.board import LOCAL
 from tui.updates import CallView
 from tui.widgets.chat import ChatPane
 from tui.widgets.log_pane import LogPane
 from tui.widgets.participant_list import ParticipantList
+from tui.widgets.people_pane import PeoplePane
 from tui.widgets.room_panel import RoomPanel
 from tui.widgets.video_grid import VideoGrid
 
@@ -50,15 +52,18 @@ class RoomScreen(Screen[None]):
     view: var[CallView] = var(CallView(), init=False)
     chatting: var[bool] = var(False, init=False, toggle_class="-chatting")
     """The chat is open."""
-    pictures: reactive[bool] = reactive(True, toggle_class="-pictures")
+    arrangement: var[Layout] = var(Layout.GRID, init=False)
     held: var[bool] = var(False, init=False)
     """One speaks for as long as a key is held."""
+    pinned: var[str | None] = var(None, init=False)
+    """Key of who is pinned: large, or first."""
 
     def __init__(self, board: Board, marks: Marks, clock: Callable[[], float]) -> None:
         super().__init__()
         self._board = board
         self._panel = RoomPanel(marks, clock)
-        self._people = ParticipantList(marks, id="people")
+        self._people_pane = PeoplePane(marks)
+        self._people = self._people_pane.people
         self._grid = VideoGrid(board, marks)
         self._welcome = Static(id="welcome", markup=False)
         self._log = LogPane(marks)
@@ -70,7 +75,7 @@ class RoomScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield self._panel
         with Horizontal(id="upper"):
-            yield self._people
+            yield self._people_pane
             yield self._grid
             yield self._welcome
         with Horizontal(id="lower"):
@@ -79,7 +84,9 @@ class RoomScreen(Screen[None]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self._people.border_title = "People"
+        self._people.data_bind(RoomScreen.pinned)
+        self.set_class(self.arrangement is not Layout.LIST, "-pictures")
+        self.watch(self._grid, "alone", self._frame, init=False)
         self._meter = self.set_interval(1 / _LEVELS_PER_SECOND, self._show_level, pause=True)
         self._draw()
 
@@ -109,7 +116,11 @@ class RoomScreen(Screen[None]):
     @property
     def selected(self) -> Person | None:
         """Who is selected in the list."""
-        return next((person for person in self.view.people if person.key == self._people.selected), None)
+        return self._people.person
+
+    def find(self, key: str) -> Person | None:
+        """This person as they are now."""
+        return next((person for person in self.view.people if person.key == key), None)
 
     def watch_view(self) -> None:
         if self.is_mounted:
@@ -146,22 +157,85 @@ class RoomScreen(Screen[None]):
     def _show_level(self) -> None:
         self._panel.show_level(self._board.level(LOCAL))
 
-    @on(ParticipantList.Alone)
-    def _show_alone(self, message: ParticipantList.Alone) -> None:
-        self._grid.alone = None if self._grid.alone == message.key else message.key
+    def watch_arrangement(self) -> None:
+        self._grid.arrangement = self.arrangement
+        self.set_class(self.arrangement is not Layout.LIST, "-pictures")
+
+    def watch_pinned(self) -> None:
+        self._grid.pinned = self.pinned
+
+    @property
+    def in_focus(self) -> bool:
+        """One picture has the whole screen."""
+        return self._grid.alone is not None
+
+    def leave_focus(self) -> None:
+        """Back to the layout of before."""
+        self._grid.alone = None
+
+    def _frame(self, old: str | None, new: str | None) -> None:
+        """The whole screen for one picture, or what was there before."""
+        if (old is None) is (new is None):
+            return
+        # Keys must not go to what is not seen.
+        self._people.can_focus = new is None
+        if new is None:
+            self.remove_class("-focused")
+            self.set_focus(self._at or self._people)
+        else:
+            self.set_focus(None)
+            self.add_class("-focused")
+            self._grid.way_back = self._way_back()
+        self.refresh_bindings()
+
+    def _way_back(self) -> str:
+        active = (one.binding for one in self.active_bindings.values() if one.binding.id == "room.unfocus")
+        return next((f"{self.app.get_key_display(binding)}: back" for binding in active), "")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The way back is there when there is one."""
+        return self.in_focus if action == "unfocus" else True
+
+    @on(ParticipantList.Pinned)
+    def _pin(self, message: ParticipantList.Pinned) -> None:
+        self.pinned = message.key
+
+    def action_pin(self) -> None:
+        """Pin the selected person, or take the pin away."""
+        self._people.pin()
+
+    def action_next_hand(self) -> None:
+        """Select the next person with a raised hand."""
+        if not self._people.select_next_hand():
+            self.notify("No hand is raised.", markup=False)
 
     @on(VideoGrid.Paged)
     def _show_page(self, message: VideoGrid.Paged) -> None:
         many = message.pages > 1
-        self._people.border_subtitle = f"pictures {message.page + 1} of {message.pages}" if many else ""
+        subtitle = f"pictures {message.page + 1} of {message.pages}" if many else ""
+        # Setting it draws the pane again, also when it says the same.
+        if subtitle != (self._people_pane.border_subtitle or ""):
+            self._people_pane.border_subtitle = subtitle
 
-    def action_pictures(self) -> None:
-        """Hide or show all pictures."""
-        self.pictures = not self.pictures
+    def action_focus_on(self) -> None:
+        """One picture on the whole screen, or all again."""
+        person = self.selected
+        self._grid.alone = None if self.in_focus or person is None else self._grid.subject(person)
+
+    def action_unfocus(self) -> None:
+        """All pictures again."""
+        self.leave_focus()
+
+    def action_pane(self, pane: str) -> None:
+        """Go to the list of people or to the log."""
+        self.leave_focus()
+        self.query_one(f"#{pane}").focus()
 
     def action_chat(self) -> None:
-        """Open the chat to write in it, or close it."""
-        self.chatting = not self.chatting
+        """Open the chat to write in it, or close it; beside one picture alone it is not seen."""
+        was_hidden = self.in_focus
+        self.leave_focus()
+        self.chatting = was_hidden or not self.chatting
         if self.chatting:
             self._chat.read()
             self._chat.field.focus()
@@ -172,9 +246,9 @@ class RoomScreen(Screen[None]):
     def _show_unread(self, message: ChatPane.Unread) -> None:
         self._panel.unread = message.count
 
-    def action_page(self) -> None:
-        """The next page of tiles."""
-        self._grid.next_page()
+    def action_page(self, pages: int) -> None:
+        """Another page of tiles."""
+        self._grid.turn(pages)
 
     def action_zoom(self, steps: int) -> None:
         """A smaller part of a shared screen, larger; or the other way round."""

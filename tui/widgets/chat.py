@@ -192,14 +192,18 @@ class ChatInput(TextArea, inherit_bindings=True):
 
     def action_send(self) -> None:
         """Say it, and begin anew; nothing happens with nothing to say."""
+        # Keys that came in one piece with this one wait in the field's own queue.
+        self.call_later(self._send)
+
+    def action_new_line(self) -> None:
+        """Go on below."""
+        self.call_later(self.insert, "\n")
+
+    def _send(self) -> None:
         text = self.text.strip()
         if text:
             self.post_message(self.Said(text[:TEXT_LIMIT]))
             self.clear()
-
-    def action_new_line(self) -> None:
-        """Go on below."""
-        self.insert("\n")
 
 
 class ChatPane(Vertical, can_focus=False):

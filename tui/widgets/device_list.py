@@ -31,6 +31,8 @@ class Row:
     """The device's own name; empty for what is none."""
     notes: tuple[str, ...] = ()
     is_chosen: bool = False
+    asks: bool = False
+    """What opens it is asked for first."""
 
     @property
     def same(self) -> tuple[str, str]:

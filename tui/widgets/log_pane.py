@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Input
 
-from tui import bindings
 from tui.widgets.event_log import EventLog, Kind
+from tui.widgets.filter import Filter
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from tui.widgets.marks import Marks
-
-
-class LogFilter(Input):
-    """Words to look for."""
-
-    BINDINGS: ClassVar = [*bindings.LOG_FILTER]
-    BINDING_GROUP_TITLE = "Filter of the log"
-    DEFAULT_CSS = """
-    LogFilter { display: none; }
-    LogFilter.-open { display: block; }
-    """
-
-    @dataclass
-    class Left(Message):
-        """Back to the lines."""
-
-    def __init__(self) -> None:
-        super().__init__(placeholder="only lines with this text", compact=True, max_length=200)
-        self.cursor_blink = False
-
-    def action_keep(self) -> None:
-        """Back to the lines that were found."""
-        self.post_message(self.Left())
-
-    def action_clear(self) -> None:
-        """Back to all lines."""
-        self.value = ""
-        self.post_message(self.Left())
 
 
 class LogPane(Vertical, can_focus=False):
@@ -54,7 +24,7 @@ class LogPane(Vertical, can_focus=False):
     def __init__(self, marks: Marks) -> None:
         super().__init__()
         self.log_view = EventLog(marks, id="log")
-        self._filter = LogFilter()
+        self._filter = Filter("only lines with this text")
 
     def compose(self) -> ComposeResult:
         yield self.log_view
@@ -65,18 +35,17 @@ class LogPane(Vertical, can_focus=False):
 
     @on(EventLog.Searched)
     def _ask(self) -> None:
-        self._filter.add_class("-open")
-        self._filter.focus()
+        self._filter.open()
 
     @on(Input.Changed)
     def _narrow(self, event: Input.Changed) -> None:
         event.stop()
         self.log_view.words = event.value.strip()
 
-    @on(LogFilter.Left)
+    @on(Filter.Left)
     @on(Input.Submitted)
     def _return(self) -> None:
-        self._filter.set_class(bool(self._filter.value), "-open")
+        self._filter.close()
         self.log_view.focus()
 
     @on(EventLog.Changed)

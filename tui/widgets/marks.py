@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tui.core.events import CallState, Direction
+from tui.statistics import Health
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,14 @@ class Marks:
     into: str
     out: str
     here: str
+    hand: str
+    recording: str
+    screen: str
+    pinned: str
+    silenced: str
+    good: str
+    fair: str
+    poor: str
     heights: str
     """Of the columns of a small graph, from nothing to full."""
 
@@ -46,6 +55,18 @@ class Marks:
         """The mark of a log line's origin."""
         return {Direction.IN: self.into, Direction.OUT: self.out, Direction.LOCAL: self.here}[direction]
 
+    def quality(self, quality: Health) -> str:
+        """The mark of how well somebody is received; none where that is not known."""
+        match quality:
+            case Health.GOOD:
+                return self.good
+            case Health.FAIR:
+                return self.fair
+            case Health.POOR:
+                return self.poor
+            case Health.UNKNOWN:
+                return ""
+
     def bar(self, lit: int, width: int) -> str:
         """A bar with ``lit`` of ``width`` steps filled."""
         return self.filled * lit + self.empty * (width - lit)
@@ -63,6 +84,14 @@ UNICODE: Final = Marks(
     into="←",
     out="→",
     here="·",
+    hand="▲",
+    recording="◉",
+    screen="▣",
+    pinned="◆",
+    silenced="⊘",
+    good="▇",
+    fair="▄",
+    poor="▂",
     heights="▁▂▃▄▅▆▇█",
 )
 
@@ -78,6 +107,14 @@ ASCII: Final = Marks(
     into="<-",
     out="->",
     here="--",
+    hand="^",
+    recording="@",
+    screen="#",
+    pinned="+",
+    silenced="X",
+    good="=",
+    fair="-",
+    poor="!",
     heights="_.-=+*#",
 )
 

@@ -12,17 +12,19 @@ from textual.content import Content
 from textual.reactive import var
 from textual.widgets import Label
 
-from tui.core.events import CallState
+from tui.core.events import CallState, ShareState
 from tui.text import printable, with_hint
-from tui.updates import CallView
+from tui.updates import CallView, countdown
 from tui.widgets.level_meter import LevelMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from textual.app import ComposeResult
+    from textual.timer import Timer
 
     from tui.config import JoinOptions
+    from tui.updates import Share
     from tui.widgets.marks import Marks
 
 _WORDS = {
@@ -57,12 +59,17 @@ class RoomPanel(Vertical, can_focus=False):
         #microphone { width: auto; margin-right: 1; }
         #meter { margin-right: 2; }
         #camera { width: auto; margin-right: 2; }
+        #sharing { width: auto; max-width: 40%; margin-right: 2; color: $text-accent; text-style: bold; display: none; }
+        &.-sharing #sharing { display: block; }
         #sound { width: 1fr; }
-        #notice { width: 1fr; height: auto; max-height: 3; text-wrap: wrap; color: $text-warning; display: none; }
+        #said { height: auto; display: none; }
+        #notice { width: 1fr; height: auto; max-height: 3; text-wrap: wrap; color: $text-warning; }
+        #retry { width: 31; margin-left: 2; text-align: right; text-style: bold; display: none; }
         &.-failed #notice { color: $text-error; }
         &.-failed #state { color: $text-error; }
         &.-joined #state { color: $text-success; }
-        &.-noticed #notice { display: block; }
+        &.-noticed #said { display: block; }
+        &.-retrying #retry { display: block; }
     }
     """
 
@@ -79,6 +86,7 @@ class RoomPanel(Vertical, can_focus=False):
         self._marks = marks
         self._clock = clock
         self._minutes = -1
+        self._counting: Timer | None = None
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -89,20 +97,24 @@ class RoomPanel(Vertical, can_focus=False):
             yield Label(id="health")
             yield Label(id="unread")
             yield Label(id="recording")
-        with Horizontal():
+        with Horizontal(id="whereabouts"):
             yield Label(id="place")
             yield Label(id="own")
-        with Horizontal():
+        with Horizontal(id="own-media"):
             yield Label(id="microphone")
             yield LevelMeter(self._marks, id="meter")
             yield Label(id="camera")
+            yield Label(id="sharing")
             yield Label(id="sound")
-        yield Label(id="notice")
+        with Horizontal(id="said"):
+            yield Label(id="notice")
+            yield Label(id="retry")
 
     def on_mount(self) -> None:
-        self._draw(self.view)
         # Minutes, not seconds: an idle call should write almost nothing.
         self.set_interval(5, self._tick)
+        self._counting = self.set_interval(1, self._count_down, pause=True)
+        self._draw(self.view)
 
     def show_options(self, options: JoinOptions) -> None:
         """What one joins, or would join."""
@@ -159,16 +171,23 @@ class RoomPanel(Vertical, can_focus=False):
         else:
             self._say("microphone", Content(self._device("microphone", view.microphone)))
         self._say("camera", Content(self._device("camera", view.camera)))
+        self._say("sharing", Content(self._sharing(view.share)))
+        self.set_class(view.share.state is not ShareState.OFF, "-sharing")
         self._say("sound", Content(self._sound(view)))
         meter = self.query_one(LevelMeter)
         meter.display = view.microphone is not None and not view.low_bandwidth
         if not view.microphone:
             meter.show(0.0)
-        reason = with_hint(view.reason, view.hint)
+        retry = view.retry if view.state is CallState.RECONNECTING else None
+        reason = retry.reason if retry is not None else with_hint(view.reason, view.hint)
         if not reason and joined and view.output is None:
             reason = view.output_hint
         self.set_class(bool(reason), "-noticed")
         self._say("notice", Content(reason))
+        self.set_class(retry is not None, "-retrying")
+        self._count_down()
+        if self._counting is not None:
+            self._counting.resume() if retry is not None else self._counting.pause()
         self._minutes = -1
         self._tick()
 
@@ -176,6 +195,24 @@ class RoomPanel(Vertical, can_focus=False):
         if on is None:
             return f"{self._marks.off} no {what}"
         return f"{self._marks.on} {what} on" if on else f"{self._marks.failed} {what} off"
+
+    def _sharing(self, share: Share) -> str:
+        match share.state:
+            case ShareState.ON:
+                return f"{self._marks.screen} sharing {share.source}"
+            case ShareState.STARTING:
+                return f"{self._marks.waiting} sharing {share.source}, not seen yet"
+        return ""
+
+    def _count_down(self) -> None:
+        retry = self.view.retry
+        if retry is not None:
+            left = retry.due - self._clock()
+            when = f"next in {countdown(left)} (i: now)" if left > 0 else "now"
+            text, label = Content(f"try {retry.attempt}, {when}"), self.query_one("#retry", Label)
+            if label.content != text:
+                # Of a fixed size: else each second would lay out the whole screen.
+                label.update(text, layout=False)
 
     def _sound(self, view: CallView) -> str:
         if view.deafened:

@@ -61,9 +61,12 @@ class VideoTile(Widget, can_focus=False):
         self._picture: CellGrid | None = None
         self._frosted: CellGrid | None = None
         self._note = ""
+        self._aside = ""
         self._loudness = 0
         self._zoom = 1.0
         self._centre = (0.5, 0.5)
+        self.leads = False
+        """Larger than the others, and the last to be given up on a slow line."""
         self.surface: Surface | None = None
         """What takes the rows that Textual draws."""
 
@@ -101,16 +104,22 @@ class VideoTile(Widget, can_focus=False):
         return Size(width, height - 1)
 
     @property
+    def detail(self) -> Size | None:
+        """Cells that the whole picture would take, as large as the part of it that is shown."""
+        size = self.picture_size
+        return None if size is None else Size(round(size.columns * self._zoom), round(size.rows * self._zoom))
+
+    @property
     def free_rows(self) -> int:
         """Rows of the picture that no words are in front of, from above."""
         return self.size.height - 1 - bool(self._note)
 
-    def show(self, person: Person | None) -> None:
-        """Show another person, or the same in another state."""
-        if person == self._person:
+    def show(self, person: Person | None, aside: str = "") -> None:
+        """Show another person, or the same in another state; ``aside`` is said at the end of the caption."""
+        if (person, aside) == (self._person, self._aside):
             return
         before = self.track
-        self._person = person
+        self._person, self._aside = person, aside
         if self.track != before:
             self._zoom, self._centre, self._note = 1.0, (0.5, 0.5), ""
             self.put(None)
@@ -236,8 +245,10 @@ class VideoTile(Widget, can_focus=False):
             doing = f"{self._marks.on} talking"
             if cell_len(name) + len(doing) + _METER + 4 <= width:
                 doing += " " + self._marks.bar(self._loudness, _METER)
-        room = width - 2 - (len(doing) + 1 if doing else 0)
-        text = padded(name, room, self._marks.ellipsis) + (f" {doing}" if doing else "")
+        aside = self._aside if cell_len(name) + cell_len(doing) + cell_len(self._aside) + 6 <= width else ""
+        parts = [part for part in (doing, aside) if part]
+        room = width - 2 - sum(cell_len(part) + 2 for part in parts) + bool(parts)
+        text = padded(name, room, self._marks.ellipsis) + " " * bool(parts) + "  ".join(parts)
         return Strip([Segment(f" {text} ", style)]).adjust_cell_length(width, style)
 
     def _words(self, y: int, width: int, height: int) -> Strip:
