@@ -32,6 +32,7 @@ _DARK: Final = {
     "text-disabled": "auto 60%",
 }
 _LIGHT: Final = {
+    "foreground": "#141414",
     "text-accent": "#54360E",
     "text-success": "#1C4528",
     "text-warning": "#54360E",

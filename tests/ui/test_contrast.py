@@ -133,7 +133,7 @@ async def test_every_text_can_be_read(theme: str, light: bool) -> None:
     async with app.run_test(size=(130, 40), notifications=True) as pilot:
         await until(lambda: len(app.view.people) == 4 and app.view.recording)
         script.sessions[0].say(LocalMediaChanged(False, False))
-        await pilot.press("i", "b")
+        await pilot.press("A", "B")
         for severity in ("information", "warning", "error"):
             app.notify("Something happened", severity=severity)
         await pilot.pause(0.2)

@@ -6,17 +6,48 @@ import pytest
 from textual.widgets import Input, Static
 
 from tests.ui.room import conference, drawn
+from tests.ui.scripted import Script, joined
 from tests.waiting import until
 from tui import bindings
-from tui.core.events import CallState
+from tui.commands import Commands
+from tui.core.events import Announced, CallState, Notice
 from tui.errors import ConfigError
 from tui.screens.help import HelpScreen
 
+EVERY = [binding for group in bindings.GROUPS.values() for binding in group]
+HELD = {"room.talk"}
+"""A key to hold is no line to choose."""
+EATEN = {
+    **dict.fromkeys(("ctrl+a", "ctrl+b"), "screen and tmux take it"),
+    **dict.fromkeys(("ctrl+s", "ctrl+q"), "flow control"),
+    **dict.fromkeys(("ctrl+h", "ctrl+i", "ctrl+m"), "Backspace, Tab and Enter"),
+    **dict.fromkeys(("ctrl+z", "ctrl+backslash"), "signals"),
+    **dict.fromkeys(("ctrl+enter", "shift+enter", "ctrl+tab", "ctrl+space"), "no old terminal tells it from another"),
+    **dict.fromkeys(("ctrl+pageup", "ctrl+pagedown", "shift+pageup", "shift+pagedown"), "the terminal's own windows"),
+    **dict.fromkeys(("f10", "f11", "f12"), "menus and full screen"),
+}
+"""Keys that something between here and the keyboard keeps, and who."""
+ALONE = {
+    **dict.fromkeys((f"f{number}" for number in range(1, 13)), "PuTTY and consoles disagree"),
+    **dict.fromkeys((f"shift+{way}" for way in ("left", "right", "up", "down")), "screen and PuTTY drop the shift"),
+}
+"""Keys that may not be the only way."""
+
 
 def test_every_binding_has_an_id_a_word_and_a_sentence() -> None:
-    every = [binding for group in bindings.GROUPS.values() for binding in group]
-    assert len({(binding.id, binding.action) for binding in every}) == len(every)
-    assert all(binding.id and binding.description and binding.tooltip for binding in every)
+    assert len({(binding.id, binding.action) for binding in EVERY}) == len(EVERY)
+    assert all(binding.id and binding.description and binding.tooltip for binding in EVERY)
+
+
+def test_no_key_is_one_that_does_not_arrive() -> None:
+    for binding in EVERY:
+        keys = [key.strip() for key in binding.key.split(",")]
+        taken = [key for key in keys if key in EATEN or key.startswith(("alt+", "ctrl+shift+", "super+", "meta+"))]
+        assert not taken, f"{binding.id}: {taken}"
+        # Where Enter sends, ctrl+j is another key: in raw mode they are CR and LF.
+        if "ctrl+j" in keys:
+            assert binding.id == "chat.line"
+        assert not all(key in ALONE for key in keys), f"{binding.id}: {keys} alone"
 
 
 def test_an_unknown_id_is_reported_with_the_nearest() -> None:
@@ -70,12 +101,41 @@ async def test_help_lists_every_binding() -> None:
             await pilot.press("escape")
 
 
-async def test_the_footer_shows_six_keys_at_most() -> None:
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (130, 40), (300, 80)])
+async def test_the_footer_of_every_screen_shows_six_keys_at_most(size: tuple[int, int]) -> None:
+    app = conference()
+    seen = set()
+    async with app.run_test(size=size) as pilot:
+        await until(lambda: app.view.people)
+        tour = (
+            "p",
+            "l",
+            "slash",
+            "escape",
+            "c",
+            "escape",
+            "o",
+            "escape",
+            "g",
+            "escape",
+            "r",
+            "escape",
+            "question_mark",
+        )
+        for key in (*tour, "escape", "ctrl+c", "escape", "colon", "escape", "j", "s"):
+            await pilot.press(key)
+            await pilot.pause()
+            shown = [key for key in app.screen.query("FooterKey") if key.region]
+            assert len(shown) <= 6, (key, [str(one.render()) for one in shown])
+            seen.add(type(app.screen).__name__)
+    assert len(seen) >= 8
+
+
+async def test_the_footer_says_what_is_possible_now() -> None:
     app = conference()
     async with app.run_test() as pilot:
         await until(lambda: app.view.people)
         await pilot.pause()
-        assert len(app.screen.query("FooterKey")) <= 6
         assert "jLeave" in drawn(app)
         await pilot.press("j")
         await until(lambda: app.view.state is CallState.IDLE)
@@ -94,3 +154,21 @@ async def test_the_palette_offers_what_is_possible_now() -> None:
         await pilot.pause(0.3)
         await pilot.press("enter")
         await until(lambda: app.view.state is CallState.IDLE)
+
+
+async def test_the_palette_has_every_key_of_the_room_that_can_be_done() -> None:
+    script = Script([*joined(), Announced(Notice.HAND_RAISED, "streambob", "Bob")])
+    app = conference(script)
+    async with app.run_test() as pilot:
+        await until(lambda: app.view.people and app.view.people[1].hand)
+        await pilot.press("down")
+        in_room = {command.title for command in Commands(app.screen)._commands()}
+        await pilot.press("j")
+        await until(lambda: app.view.state is CallState.IDLE)
+        await pilot.pause()
+        outside = {command.title for command in Commands(app.screen)._commands()}
+    every = {binding.description for binding in bindings.ROOM if binding.id not in HELD}
+    # To ask to speak is for who only listens.
+    assert every - in_room == {"Join", "Settings", "Raise hand"}
+    assert {"Join", "Settings", "Help", "Low bandwidth", "Theme"} <= outside
+    assert not outside & {"Leave", "Mic", "Camera", "Away", "React", "Let speak"}

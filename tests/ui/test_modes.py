@@ -40,13 +40,13 @@ async def test_away_and_back_with_microphone_and_camera_as_before() -> None:
         await until(lambda: app.view.people)
         await pilot.press("v")
         await until(lambda: app.view.camera is False)
-        await pilot.press("i")
+        await pilot.press("A")
         await until(lambda: app.view.away)
         assert (app.view.microphone, app.view.camera) == (False, False)
         await until(lambda: "○away" in drawn(app))
         # To talk to others in one's own room is no reminder then.
         script.sessions[0].say(MutedSpeech())
-        await pilot.press("i")
+        await pilot.press("A")
         await until(lambda: not app.view.away)
         assert (app.view.microphone, app.view.camera) == (True, False)
         await until(lambda: "○away" not in drawn(app))
@@ -72,7 +72,7 @@ async def test_being_away_lasts_over_a_lost_connection_and_ends_with_the_call() 
     app = conference(script)
     async with app.run_test() as pilot:
         await until(lambda: app.view.people)
-        await pilot.press("i")
+        await pilot.press("A")
         await until(lambda: app.view.away)
         script.sessions[0].say(CallStateChanged(CallState.RECONNECTING), CallStateChanged(CallState.JOINED))
         await until(lambda: app.view.state is CallState.JOINED)
@@ -103,7 +103,7 @@ async def test_low_bandwidth_shows_only_who_speaks_slowly_and_all_again() -> Non
         await until(lambda: app.view.people)
         board, keys = script.sessions[0].board, (LOCAL, "videoTrack0", "videoTrack1")
         await until(lambda: all(board.wish(key) for key in keys))
-        await pilot.press("b")
+        await pilot.press("B")
         await until(lambda: [key for key in keys if board.wish(key)] == ["videoTrack0"])
         assert board.frames_per_second <= 2
         assert script.sessions[0].low_bandwidth
@@ -115,7 +115,7 @@ async def test_low_bandwidth_shows_only_who_speaks_slowly_and_all_again() -> Non
         speaks = (ROOM[0], replace(ROOM[1], talking=False), replace(ROOM[2], microphone=True, talking=True))
         script.sessions[0].say(RosterChanged(speaks))
         await until(lambda: [key for key in keys if board.wish(key)] == ["videoTrack1"])
-        await pilot.press("b")
+        await pilot.press("B")
         await until(lambda: all(board.wish(key) for key in keys))
         assert board.frames_per_second > 2
         assert not script.sessions[0].low_bandwidth
@@ -144,7 +144,7 @@ async def test_pictures_have_fewer_colours_in_low_bandwidth() -> None:
     async with app.run_test() as pilot:
         await until(lambda: app.view.people)
         assert projector_of(app)._current_look().depth is Depth.TRUECOLOR
-        await pilot.press("b")
+        await pilot.press("B")
         assert projector_of(app)._current_look().depth is Depth.PALETTE
 
 

@@ -35,6 +35,7 @@ from tui.core.events import (
     Participant,
     Reaction,
     RetryPlanned,
+    RosterChanged,
     ShareState,
     SharingChanged,
     Wish,
@@ -615,3 +616,35 @@ def test_focus_ascii(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("NO_COLOR", "1")
     app = conference(Script(joined(sharing("streamcarol")), still=True), look=PLAIN, ascii_only=True, no_color=True)
     assert snap_compare(app, run_before=when(CallState.JOINED, "b"))
+
+
+@pytest.mark.parametrize("theme", ["light", "high-contrast", "terminal"])
+def test_room_in_other_colours(snap_compare: Compare, theme: str) -> None:
+    """All that has a colour of its own, in the other themes."""
+    bad = HealthChanged("poor", "12 % of the packets are lost")
+    people = (*ROOM, Participant("streamerin", "Erin", microphone=False, camera=False, away=True, recording=True))
+    app = conference(Script([*joined(people), *talk(), bad], still=True), theme=theme)
+    assert snap_compare(app, terminal_size=(100, 30), run_before=when(CallState.JOINED, "down"))
+
+
+def test_low_bandwidth(snap_compare: Compare) -> None:
+    """Only who speaks; the others say why not, the panel says what is chosen."""
+    app = conference(Script(still=True))
+    assert snap_compare(app, terminal_size=(100, 30), run_before=when(CallState.JOINED, "B"))
+
+
+@pytest.mark.parametrize("size", [(60, 16), (100, 30)])
+def test_away(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """Oneself and somebody else, in the panel, in the list and below the pictures."""
+    away: dict[str, Any] = {"microphone": False, "camera": False, "away": True}
+    people = (replace(ROOM[0], **away), *ROOM[1:3], replace(ROOM[3], **away))
+    script = Script(still=True)
+    app = conference(script)
+
+    async def leave(pilot: Pilot[Any]) -> None:
+        await when(CallState.JOINED, "A")(pilot)
+        script.sessions[0].say(RosterChanged(people))
+        await until(lambda: app.view.away and app.view.people[0].away)
+        await rest(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=leave)

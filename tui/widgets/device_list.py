@@ -99,7 +99,7 @@ class DeviceList(OptionList, inherit_bindings=False):
     def _prompt(self, row: Row) -> Content:
         mark = self._marks.on if row.is_chosen else " "
         notes = f"  ({', '.join(row.notes)})" if row.notes else ""
-        return Content.assemble(f"{mark} {row.title}", (notes, "$text-muted"))
+        return Content.assemble(f"{mark} {row.title}", (notes, "dim"))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
