@@ -109,6 +109,17 @@ class PseudoTerminal:
         """Of the program."""
         return self._program.pid or 0
 
+    def cells_of(self, colour: tuple[int, int, int]) -> int:
+        """How many cells have about that background."""
+
+        def is_near(background: str) -> bool:
+            if len(background) != 6:
+                return False
+            seen = (int(background[0:2], 16), int(background[2:4], 16), int(background[4:6], 16))
+            return all(abs(one - wanted) < 60 for one, wanted in zip(seen, colour, strict=True))
+
+        return sum(is_near(background) for row in self.cells for _, _, background in row)
+
     def press(self, keys: str) -> None:
         """Type."""
         self._program.send(keys)

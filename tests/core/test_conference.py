@@ -17,6 +17,7 @@ from tui.core.adaptor import WebRTCAdaptor
 from tui.core.attendance import PAGE
 from tui.core.commands import GetSubtracks, Ping, Publish
 from tui.core.conference import Conference
+from tui.core.door import TRACK_LIMITS
 from tui.core.events import (
     Announced,
     Callback,
@@ -1413,6 +1414,25 @@ async def test_all_who_were_pinned_are_pinned_again(room: Room) -> None:
     assert {slot for slot, _, on in pins if on} == {"videoTrack0", "videoTrack1"}
     assert {stream_id for _, stream_id, on in pins if on} == {"bob", "carol"}
     assert all(on for _, _, on in pins)
+
+
+@pytest.mark.parametrize("own_limit", [None, 4])
+async def test_of_a_crowd_the_server_chooses_whom_we_see(room: Room, own_limit: int | None) -> None:
+    """More pictures than can be received: by the limit the slots go to who speaks, instead of to who came first."""
+    await until(lambda: room.adaptor.sent("get_broadcast_object"))
+    if own_limit is not None:
+        await room.conference.set_max_video_tracks(own_limit)
+    room.adaptor.commands.clear()
+    crowd = [record(f"p{number}") for number in range(TRACK_LIMITS["video"])]
+    room.list_people(*crowd, record("viewer", playOnly=True))
+    room.adaptor.say("subtrackAdded", {"mainTrack": "room1", "trackId": "room1"})
+    assert room.conference._viewing.most == own_limit
+    for turn in range(2):
+        room.list_people(*crowd, record(f"one-too-many-{turn}"))
+    if own_limit is None:
+        await until(lambda: room.adaptor.sent("set_max_video_track_count"))
+        assert room.adaptor.sent("set_max_video_track_count") == [("alice", TRACK_LIMITS["video"])]
+    assert room.conference._viewing.most == (own_limit or TRACK_LIMITS["video"])
 
 
 @pytest.mark.parametrize("info", ["publish_started", "session_restored"])

@@ -111,17 +111,7 @@ def _said(person: Person) -> list[str]:
 
 def _coloured(terminal: PseudoTerminal) -> None:
     """Bob's picture is there, of Bob's colour."""
-    red, green, blue = LOOKS["bob"][0]
-
-    def near(colour: str) -> bool:
-        if len(colour) != 6:
-            return False
-        seen = (int(colour[0:2], 16), int(colour[2:4], 16), int(colour[4:6], 16))
-        return all(abs(one - wanted) < 60 for one, wanted in zip(seen, (red, green, blue), strict=True))
-
-    terminal.until(
-        lambda: sum(near(background) for row in terminal.cells for _, _, background in row) > 40, "Bob's colour"
-    )
+    terminal.until(lambda: terminal.cells_of(LOOKS["bob"][0]) > 40, "Bob's colour")
 
 
 def _running(host: SecureShell) -> bool:

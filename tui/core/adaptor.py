@@ -358,7 +358,8 @@ class WebRTCAdaptor:
     ) -> None:
         """Ask for a page of a room's participants; ``subtrackList`` follows.
 
-        ``sort_by`` is ``name``, ``date`` or ``status``, ``order_by`` ``asc`` or ``desc``.
+        Unlike in the SDK the role comes last. ``sort_by`` is ``name``, ``date`` or ``status``, ``order_by`` ``asc`` or
+        ``desc``.
         """
         await self._link.send(
             GetSubtracks(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui.core.adaptor import WebRTCAdaptor
 from tui.core.attendance import Attendance
+from tui.core.door import TRACK_LIMITS
 from tui.core.events import (
     CallState,
     CallStateChanged,
@@ -636,6 +637,10 @@ class Conference:
     def roster_changed(self) -> None:
         """`TalkOwner`: the roster is told now, or with what else changes within `ROSTER_PERIOD`."""
         self._people = None
+        if self._viewing.most is None and self._roster.publishers > TRACK_LIMITS["video"]:
+            # Else it would be the first who came that are seen, whoever speaks.
+            self._viewing.most = TRACK_LIMITS["video"]
+            self.spawn(self._viewing.repeat_most(), "limit")
         if self._showing is None:
             self._show_now()
             self._showing = asyncio.get_running_loop().call_later(ROSTER_PERIOD, self._show_rest)

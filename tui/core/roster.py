@@ -244,6 +244,11 @@ class Roster:
         person = self._people.get(stream_id)
         return person is not None and not person.guest
 
+    @property
+    def publishers(self) -> int:
+        """How many there are who may send a picture."""
+        return sum(not person.play_only for person in self._people.values())
+
     def unnamed(self) -> set[str]:
         """Who is here by an id alone."""
         return {person.stream_id for person in self._people.values() if not person.name}
