@@ -103,6 +103,9 @@ def test_help_names_every_command_and_exit_code() -> None:
     [
         ((), 2, "required: COMMAND"),
         (("join", "--bogus"), 2, "--bogus"),
+        (("join", "--\x1b]0;x\x07"), 2, "unrecognized arguments: --\ufffd]0;x\ufffd"),
+        (("events", "ws://a..b/x", "room1"), 2, "the host 'a..b'"),
+        (("events", URL, "room1", "--name", "\udcff"), 2, "is not UTF-8"),
         (("join", "--token"), 2, "--token"),
         (("serve", "--port", "99999"), 2, "0 to 65535"),
         (("serve", "--port", "0x10"), 2, "0x10"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import sys
 import threading
@@ -21,8 +20,9 @@ from typing import TYPE_CHECKING
 from tui.core.conference import Conference
 from tui.core.events import Callback, CallState, CallStateChanged, Direction, ModeratorRequest
 from tui.core.ice import named
-from tui.errors import ExitCode
+from tui.errors import ExitCode, FileError
 from tui.media.sources import open_sources
+from tui.streams import say, tell
 from tui.text import printable, redacted, with_hint
 from tui.transcript import Transcript
 
@@ -116,12 +116,11 @@ class _Listener:
 
     def _print(self, text: str) -> None:
         try:
-            print(text, flush=True)  # noqa: T201
-        except BrokenPipeError:
-            # The reader has gone; what is left in the buffer must not raise again at exit.
-            with contextlib.suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            self._end(ExitCode.OK)
+            if not say(text):
+                self._end(ExitCode.OK)
+        except FileError as error:
+            if not self._ended.done():
+                self._ended.set_exception(error)
 
 
 class _Writer(_Listener):
@@ -199,4 +198,4 @@ def _described(person: Person) -> str:
 
 
 def _talk(text: str) -> None:
-    print(f"antconf: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    tell(f"antconf: {text}")
