@@ -336,6 +336,24 @@ def test_closed_stdout_ends_it(start: Callable[..., Program]) -> None:
     assert program.process.wait(30) == 0
 
 
+def test_a_second_interrupt_does_not_wait(start: Callable[..., Program]) -> None:
+    """The server is stopped: nobody answers the farewell."""
+    server = start("serve", "--port", "0")
+    url = server.lines(lambda line: line.startswith("ws://"))[0]
+    program = start("events", url, "room1")
+    program.lines(lambda line: "no_stream_exist" in line)
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        program.process.send_signal(signal.SIGINT)
+        talk = program.process.stderr
+        assert talk is not None
+        while "leaving" not in talk.readline():
+            pass
+        assert program.end() == (130, "")
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+
+
 @pytest.mark.pty
 def test_an_unreachable_server_is_named_on_the_screen_and_below_the_prompt() -> None:
     with PseudoTerminal([sys.executable, "-m", "tui", "join", URL, "room1"]) as terminal:

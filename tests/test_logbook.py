@@ -130,7 +130,8 @@ def test_a_full_disk_loses_lines_and_says_nothing(tmp_path: Path, capsys: pytest
     with Logbook(tmp_path / "log") as log:
         handler = log._handler
         assert isinstance(handler, logging.StreamHandler)
-        handler.setStream(open("/dev/full", "w")).close()  # noqa: SIM115
+        handler.stream.close()
+        handler.setStream(open("/dev/full", "w"))  # noqa: SIM115
         logging.getLogger("test").warning("x")
     assert capsys.readouterr().err == ""
 

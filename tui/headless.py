@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 import threading
@@ -52,7 +53,7 @@ class _Listener:
         loop = asyncio.get_running_loop()
         self._ended = loop.create_future()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._end, ExitCode[number.name])
+            loop.add_signal_handler(number, self._on_signal, ExitCode[number.name])
         sources = await open_sources(self._options)
         for note in sources.notes:
             _talk(printable(note, 400))
@@ -89,6 +90,12 @@ class _Listener:
         """Failures are told as events; a defect ends the program."""
         if not joining.cancelled() and (defect := joining.exception()) is not None and not self._ended.done():
             self._ended.set_exception(defect)
+
+    def _on_signal(self, code: ExitCode) -> None:
+        """The first one leaves the room, the second one does not wait for that."""
+        if self._ended.done():
+            os._exit(code)
+        self._end(code)
 
     def _end(self, code: ExitCode) -> None:
         if not self._ended.done():

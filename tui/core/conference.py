@@ -122,6 +122,8 @@ class Conference:
         self._joining: asyncio.Task[None] | None = None
         self._ending = asyncio.Lock()
         self._failure: AntconfError | None = None
+        self._obstacle = ""
+        """What last kept us from coming in."""
         self._state = CallState.IDLE
         self._joined = asyncio.Event()
         self._parts = {part for part, used in (("publisher", not play_only), ("player", not publish_only)) if used}
@@ -203,6 +205,7 @@ class Conference:
         async with self._ending:  # a leave that is under way comes first
             self._joined.clear()
             self._failure = None
+            self._obstacle = ""
             self._missing = {"player"} if self._play_only else {"publisher"}
             self._set_state(CallState.CONNECTING)
             adaptor = self._adaptor = WebRTCAdaptor(
@@ -225,12 +228,11 @@ class Conference:
             if self._failure is not None:
                 raise self._failure
         except TimeoutError:
-            await self._fail_to_join(
-                UnreachableError(
-                    f"the server did not let us into {printable(self._room, 60)} within {JOIN_TIMEOUT:.0f} s",
-                    "if its media ports are behind a firewall, a TURN server is needed",
-                )
-            )
+            text = f"the server did not let us into {printable(self._room, 60)} within {JOIN_TIMEOUT:.0f} s"
+            hint = "if its media ports are behind a firewall, a TURN server is needed"
+            if self._obstacle:
+                text, hint = f"{text}: {printable(self._obstacle)}", ""
+            await self._fail_to_join(UnreachableError(text, hint))
         except AntconfError as error:
             await self._fail_to_join(error)
         else:
@@ -478,7 +480,8 @@ class Conference:
             case "videoTrackAssignmentList" if record.get("streamId") == self._room:
                 self._talk.assign(record)
             case "closed":
-                self._lost(self._parts, str(record.get("reason") or "the connection was lost"))
+                self._obstacle = str(record.get("reason") or "the connection was lost")
+                self._lost(self._parts, self._obstacle)
             case "reconnection_attempt_for_publisher":
                 self._lost({"publisher"}, "others do not see us any more")
             case "reconnection_attempt_for_player":
@@ -495,6 +498,8 @@ class Conference:
             case _ if error in NOBODY_YET and record.get("streamId") in (self._room, "", None):
                 # An empty room is still the room (section 4.5).
                 self._arrived("player")
+            case "notSetRemoteDescription" if self._state is CallState.CONNECTING:
+                self._obstacle = str(record.get("message") or error)
             case "WebSocketNotConnected" | "session_ended":
                 self._give_up(record["cause"])
             case "internal_error":
