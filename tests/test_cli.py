@@ -104,6 +104,9 @@ def test_help_names_every_command_and_exit_code() -> None:
     [
         ((), 2, "required: COMMAND"),
         (("join", "--bogus"), 2, "--bogus"),
+        (("join", "--\x1b]0;x\x07"), 2, "unrecognized arguments: --\ufffd]0;x\ufffd"),
+        (("events", "ws://a..b/x", "room1"), 2, "the host 'a..b'"),
+        (("events", URL, "room1", "--name", "\udcff"), 2, "is not UTF-8"),
         (("join", "--token"), 2, "--token"),
         (("serve", "--port", "99999"), 2, "0 to 65535"),
         (("serve", "--port", "0x10"), 2, "0x10"),
@@ -342,6 +345,24 @@ def test_closed_stdout_ends_it(start: Callable[..., Program]) -> None:
     assert program.process.stdout is not None
     program.process.stdout.close()
     assert program.process.wait(30) == 0
+
+
+def test_a_second_interrupt_does_not_wait(start: Callable[..., Program]) -> None:
+    """The server is stopped: nobody answers the farewell."""
+    server = start("serve", "--port", "0")
+    url = server.lines(lambda line: line.startswith("ws://"))[0]
+    program = start("events", url, "room1")
+    program.lines(lambda line: "no_stream_exist" in line)
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        program.process.send_signal(signal.SIGINT)
+        talk = program.process.stderr
+        assert talk is not None
+        while "leaving" not in talk.readline():
+            pass
+        assert program.end() == (130, "")
+    finally:
+        server.process.send_signal(signal.SIGCONT)
 
 
 @pytest.mark.pty

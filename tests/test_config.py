@@ -197,6 +197,13 @@ def test_a_pipe_without_a_writer_is_no_token_file(tmp_path: Path) -> None:
         read_token(str(tmp_path / "pipe"))
 
 
+@pytest.mark.parametrize("content", [b"to\x00ken", b"one\ntwo", b"\x1b]0;x\x07"])
+def test_a_token_is_one_line_of_text(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "token").write_bytes(content)
+    with pytest.raises(ConfigError, match="more than one line"):
+        read_token(str(tmp_path / "token"))
+
+
 def test_a_token_file_of_any_size_is_not_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "huge"
     with path.open("wb") as file:
@@ -226,6 +233,13 @@ def test_a_url_is_kept_without_what_may_be_a_secret(home: Path) -> None:
     assert remembered()["url"] == GOOD.url
     remember(replace(GOOD, url=f"{GOOD.url}?target=edge"))
     assert remembered()["url"] == f"{GOOD.url}?target=edge"
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_in_the_place_of_the_memory_is_not_waited_for(home: Path) -> None:
+    home.mkdir(parents=True)
+    os.mkfifo(home / "last.json")
+    assert remembered() == {}
 
 
 def test_the_newest_is_kept(home: Path) -> None:

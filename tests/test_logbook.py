@@ -115,6 +115,27 @@ def test_a_directory_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
         logging.getLogger("test").warning("x")
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("kind", ["pipe", "directory", "/dev/full"])
+def test_what_is_no_file_is_left_alone(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "log"
+    {"pipe": os.mkfifo, "directory": os.mkdir, "/dev/full": lambda link: link.symlink_to("/dev/full")}[kind](path)
+    with Logbook(path) as log:
+        assert not log.is_written
+        logging.getLogger("test").warning("x")
+    assert not path.is_file()
+
+
+def test_a_full_disk_loses_lines_and_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Logbook(tmp_path / "log") as log:
+        handler = log._handler
+        assert isinstance(handler, logging.StreamHandler)
+        handler.stream.close()
+        handler.setStream(open("/dev/full", "w"))  # noqa: SIM115
+        logging.getLogger("test").warning("x")
+    assert capsys.readouterr().err == ""
+
+
 def test_when_native_code_dies_the_log_says_where(tmp_path: Path) -> None:
     program = (
         "import sys, os, signal\nfrom pathlib import Path\nfrom tui.logbook import Logbook\n"

@@ -176,6 +176,8 @@ def test_a_secrets_file_lies_beside_the_configuration() -> None:
         ("name = Kim", "at line 1, column 8", "texts stand in quotes"),
         ("[defaults\nname = 1", "at line 1", "toml.io"),
         ("a = " + "[" * 5000, "config.toml", "toml.io"),
+        ("a = " + "9" * 5000, "limit (4300 digits)", "toml.io"),
+        ("[keys." + ".".join("a" * 5000) + "]\nx = 1", "too deeply", "toml.io"),
         ("[profile.work]", "[profile]: there is no such table", "did you mean 'profiles'?"),
         ("profiles = 1", "profiles: must be a table", "[profiles]"),
         ("[profiles]\nwork = 1", "[profiles.work]: must be a table", "[profiles.NAME]"),
@@ -219,12 +221,23 @@ def test_all_problems_are_told_at_once_and_a_run_ends_with_the_first(capsys: pyt
     assert "naem" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"#" * (2 << 20)])
-def test_a_file_that_is_none_is_a_problem_and_no_crash(content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", b"# nothing\r\n", b"\xef\xbb\xbf[defaults]\r\nname = 'Kim'\r\n"])
+def test_other_editors_files_are_read(content: bytes) -> None:
+    write("")
+    path().write_bytes(content)
+    assert read().problems == ()
+    assert read().defaults == ({"name": "Kim"} if b"Kim" in content else {})
+
+
+@pytest.mark.parametrize(
+    ("content", "named"), [(b"# \xff\xfe", "byte 2 is not UTF-8"), (b"#" * (2 << 20), "too large")]
+)
+def test_a_file_that_is_none_is_a_problem_and_no_crash(content: bytes, named: str) -> None:
     write("")
     path().write_bytes(content)
     (problem,) = read().problems
     assert str(path()) in str(problem)
+    assert named in str(problem)
     path().unlink()
     os.mkfifo(path())
     (problem,) = read().problems

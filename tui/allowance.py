@@ -33,9 +33,9 @@ class Allowance:
         self._taken += amount
         return True
 
-    async def turn(self) -> None:
-        """Wait until one more event is within the allowance: for what is slowed down and not refused."""
+    async def turn(self, amount: int = 1) -> None:
+        """Wait until so many more are within the allowance: for what is slowed down and not refused."""
         while True:
-            if self.take():
+            if self.take(min(amount, self._limit)):
                 return
             await asyncio.sleep(max(self._ends - self._clock(), 0.0))

@@ -8,11 +8,12 @@ configuration knows.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from tui import themes
 from tui.errors import ConfigError
-from tui.text import with_hint
+from tui.streams import say
+from tui.text import printable, with_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 def parser() -> argparse.ArgumentParser:
     """For the whole command line; ``command`` says which one was given."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="antconf",
         description="Be in an Ant Media Server video conference from a terminal.",
         epilog="Exit codes: 0 as asked, 1 defect, 2 usage, 3 configuration, 4 unreachable, 5 refused, 6 lost, "
@@ -125,6 +126,13 @@ def given(arguments: argparse.Namespace) -> dict[str, object]:
     return {name: value for name, value in vars(arguments).items() if value is not None}
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with an argument without repeating what would harm a terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message, 1000))
+
+
 class _Version(argparse.Action):
     """Library versions cost time to find: only who asks pays."""
 
@@ -134,7 +142,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from tui.versions import summary
 
-        print(summary())  # noqa: T201
+        say(summary())
         parser.exit()
 
 

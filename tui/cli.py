@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from tui.arguments import parser
 from tui.errors import AntconfError, ConfigError, ExitCode, UsageError
-from tui.text import printable, with_hint
+from tui.streams import say, stand_in, tell
+from tui.text import printable, redacted_text, with_hint
 
 if TYPE_CHECKING:
     import argparse
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = parser().parse_args(arguments)
+    stand_in()
     try:
+        options = parser().parse_args(arguments)
         return int(_COMMANDS[options.command](options))
     except AntconfError as error:
         _complain(error)
@@ -44,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return int(ExitCode.SIGINT)
     except Exception as error:
-        logging.getLogger(__name__).exception("internal error")
-        _complain(AntconfError(f"internal error ({type(error).__name__}: {error})"))
+        what = printable(redacted_text(f"{type(error).__name__}: {error}"), 120)
+        _complain(AntconfError(f"internal error ({what})", _reported(error)))
         return int(ExitCode.INTERNAL)
 
 
@@ -168,7 +170,7 @@ async def _serve_until_signal(arguments: argparse.Namespace) -> int:
             _warn("everybody in the network can come in")
         shown = " --token-file FILE" if options.secrets.token else ""
         joins = [f"antconf join {url} ROOM{shown}" for url in server.urls]
-        print("\n".join([server.url, *joins]), flush=True)  # noqa: T201
+        _say([server.url, *joins])
         return int(await ended)
 
 
@@ -318,13 +320,22 @@ def _profiles(arguments: argparse.Namespace, file: File) -> list[Profile]:
 
 
 def _say(lines: Sequence[str]) -> None:
-    print(*lines, sep="\n", flush=True)  # noqa: T201
+    say("\n".join(lines))
 
 
 def _warn(text: str) -> None:
     red = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    print(f"\x1b[31mantconf: {text}\x1b[0m" if red else f"antconf: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    tell(f"\x1b[31mantconf: {text}\x1b[0m" if red else f"antconf: {text}")
 
 
 def _complain(error: AntconfError) -> None:
-    print(f"antconf: {with_hint(str(error), error.hint)}", file=sys.stderr)  # noqa: T201
+    tell(f"antconf: {with_hint(str(error), error.hint)}")
+
+
+def _reported(error: Exception) -> str:
+    """Keep a defect's traceback in the log; where it is."""
+    from tui.logbook import Logbook, log_file
+
+    with Logbook(log_file()) as log:
+        logging.getLogger(__name__).critical("internal error", exc_info=error)
+        return f"details are in {printable(str(log.path), 400)}" if log.is_written else ""

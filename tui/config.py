@@ -168,6 +168,10 @@ def validate(options: JoinOptions) -> None:
         raise UsageError("the stream id and the room are the same", hint, field="stream_id")
     if len(options.name.encode(errors="replace")) > 256:
         raise UsageError("the name is longer than 256 bytes", field="name")
+    if options.name != options.name.encode(errors="ignore").decode():
+        raise UsageError(
+            f"the name {printable(options.name, 60)!r} is not UTF-8", "look at the terminal's encoding", field="name"
+        )
     is_file = options.source != "test" and screen_of(options.source) is None
     if options.source_once and not (options.source and is_file):
         raise UsageError("--once is for a media file", "name one with --source")
@@ -188,24 +192,29 @@ def read_token(path: str) -> str:
     text = read_private(path, "token file", TOKEN_LIMIT).strip()
     if not text:
         raise ConfigError(f"the token file {printable(path)!r} is empty")
+    if not text.isprintable():
+        raise ConfigError(f"the token file {printable(path)!r} holds more than one line, or no text")
     return text
 
 
 def read_private(path: str, what: str, limit: int) -> str:
-    """What is in a file of at most ``limit`` characters. Raises `ConfigError` that calls it ``what``."""
+    """What is in a file of at most ``limit`` bytes. Raises `ConfigError` that calls it ``what``."""
     shown = printable(path)
     try:
-        with open(path, encoding="utf-8", opener=_open_at_once) as file:
+        with open(path, "rb", opener=_open_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ConfigError(f"the {what} {shown!r} is not a regular file")
-            text = file.read(limit + 1)
+            content = file.read(limit + 1)
     except OSError as error:
         raise ConfigError(f"the {what} {shown!r} cannot be read: {(error.strerror or '').lower()}") from error
     except ValueError as error:
-        raise ConfigError(f"the {what} {shown!r} is not text") from error
-    if len(text) > limit:
+        raise ConfigError(f"the {what} {shown!r} cannot be: its name is not one of a file") from error
+    if len(content) > limit:
         raise ConfigError(f"the {what} {shown!r} is too large")
-    return text
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the {what} {shown!r} is not text: byte {error.start} is not UTF-8") from error
 
 
 def is_exposed(path: str) -> bool:
@@ -273,9 +282,8 @@ def kept_rows(name: str, keys: Collection[str]) -> list[dict[str, str]]:
 
 def _kept(name: str) -> object:
     try:
-        with open(state_directory() / name, encoding="utf-8") as file:
-            return json.loads(file.read(TOKEN_LIMIT))
-    except (OSError, ValueError, RecursionError):
+        return json.loads(read_private(str(state_directory() / name), "memory", TOKEN_LIMIT))
+    except (ConfigError, ValueError, RecursionError):
         return None
 
 

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 from tui.core.conference import Conference
 from tui.core.events import Callback, CallState, CallStateChanged, Direction, ModeratorRequest
 from tui.core.ice import named
-from tui.errors import ExitCode
+from tui.errors import ExitCode, FileError
 from tui.media.sources import open_sources
+from tui.streams import say, tell
 from tui.text import printable, redacted, with_hint
 from tui.transcript import Transcript
 
@@ -52,7 +53,7 @@ class _Listener:
         loop = asyncio.get_running_loop()
         self._ended = loop.create_future()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._end, ExitCode[number.name])
+            loop.add_signal_handler(number, self._on_signal, ExitCode[number.name])
         sources = await open_sources(self._options)
         for note in sources.notes:
             _talk(printable(note, 400))
@@ -90,6 +91,12 @@ class _Listener:
         if not joining.cancelled() and (defect := joining.exception()) is not None and not self._ended.done():
             self._ended.set_exception(defect)
 
+    def _on_signal(self, code: ExitCode) -> None:
+        """The first one leaves the room, the second one does not wait for that."""
+        if self._ended.done():
+            os._exit(code)
+        self._end(code)
+
     def _end(self, code: ExitCode) -> None:
         if not self._ended.done():
             self._ended.set_result(code)
@@ -116,12 +123,11 @@ class _Listener:
 
     def _print(self, text: str) -> None:
         try:
-            print(text, flush=True)  # noqa: T201
-        except BrokenPipeError:
-            # The reader has gone; what is left in the buffer must not raise again at exit.
-            with contextlib.suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            self._end(ExitCode.OK)
+            if not say(text):
+                self._end(ExitCode.OK)
+        except FileError as error:
+            if not self._ended.done():
+                self._ended.set_exception(error)
 
 
 class _Writer(_Listener):
@@ -201,4 +207,4 @@ def _described(person: Person) -> str:
 
 
 def _talk(text: str) -> None:
-    print(f"antconf: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    tell(f"antconf: {text}")

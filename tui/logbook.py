@@ -7,11 +7,13 @@ descriptor 2, and by the doctor, which says where it is.
 from __future__ import annotations
 
 import contextlib
+import errno
 import faulthandler
 import json
 import logging
 import logging.handlers
 import os
+import stat
 import threading
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import quote
@@ -60,6 +62,11 @@ class Logbook:
         """Never write these, however they are quoted."""
         self._cleaned.hide(secrets)
 
+    @property
+    def is_written(self) -> bool:
+        """Whether there is a file, which is so from the beginning or never."""
+        return isinstance(self._handler, _Rotating)
+
     def __enter__(self) -> Self:
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -82,7 +89,8 @@ class Logbook:
         if self._reader is not None:
             self._reader.join(_END)
         logging.getLogger().removeHandler(self._handler)
-        self._handler.close()
+        with contextlib.suppress(OSError):  # a full disk, still
+            self._handler.close()
         if self._faults >= 0:
             faulthandler.disable()
             os.close(self._faults)
@@ -101,10 +109,18 @@ class _Rotating(logging.handlers.RotatingFileHandler):
 
     def _open(self) -> io.TextIOWrapper:
         """For the user alone from the first byte on, and an older file too."""
-        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        # A pipe in the place of the log is not waited for.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+        descriptor = os.open(self.baseFilename, flags, 0o600)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise FileExistsError(errno.EEXIST, "not a regular file", self.baseFilename)
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, 0o600)
         return os.fdopen(descriptor, "a", encoding="utf-8", errors="replace")
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """A full disk loses the line; the complaint would go to descriptor 2, which is read into this log."""
 
 
 class _Cleaned(logging.Formatter):

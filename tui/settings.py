@@ -98,6 +98,7 @@ _ANYWHERE: Final = {"url": "ws://host/live/websocket", "room": "room"}
 """Where nobody goes: what a profile leaves open is not wrong."""
 _PLACES: Final = frozenset(name for group in _ALTERNATIVES for name in group) | {"room", "stream_id", "subscriber_id"}
 """Options that belong to one place to go to."""
+_TOML: Final = "texts stand in quotes; see https://toml.io"
 _TABLES: Final = ("defaults", "keys", "profiles", "screen")
 
 
@@ -155,12 +156,13 @@ def read(file: Path | None = None) -> File:
 
     try:
         tables = tomllib.loads(read_private(str(file), "configuration file", LIMIT))
+        return _Reader(file, shown).read(tables)
     except ConfigError as error:
         return File(file, problems=(Problem(shown, str(error), "see the README for an example"),))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        text = printable(str(error) or "nested too deeply")
-        return File(file, problems=(Problem(shown, text, "texts stand in quotes; see https://toml.io"),))
-    return _Reader(file, shown).read(tables)
+    except RecursionError:
+        return File(file, problems=(Problem(shown, "tables or lists stand in one another too deeply", _TOML),))
+    except ValueError as error:  # of the parser's own kind, or of a number with thousands of digits
+        return File(file, problems=(Problem(shown, printable(str(error)), _TOML),))
 
 
 def checked(file: File) -> File:

@@ -16,6 +16,7 @@ from tui import choices
 from tui.errors import DeviceError, ExitCode
 from tui.media.devices import inventory
 from tui.media.trial import MicrophoneTrial, play_tone
+from tui.streams import say, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,7 +48,7 @@ def run(*, as_json: bool, test: bool, speaker: str, microphone: str) -> ExitCode
     problems = [DeviceError(found.problem, found.hint)] if found.problem else []
     if test and not problems:
         report["test"] = {}
-        talk = _tell if as_json else _say
+        talk = tell if as_json else _say
         speaker = speaker or _opened_by(chosen.speaker, found.outputs)
         microphone = microphone or _opened_by(chosen.microphone, found.microphones)
         attempts = {
@@ -63,7 +64,7 @@ def run(*, as_json: bool, test: bool, speaker: str, microphone: str) -> ExitCode
     if as_json:
         _say(json.dumps(report))
     for problem in problems[1:]:
-        _tell(f"antconf: {problem}; {problem.hint}")
+        tell(f"antconf: {problem}; {problem.hint}")
     if problems:
         raise problems[0]
     return ExitCode.OK
@@ -100,10 +101,9 @@ def _listen(trial: MicrophoneTrial) -> None:
         time.sleep(min(left, 1 / _METERS_PER_SECOND))
         if sys.stdout.isatty():
             lit = round(trial.level * _METER)
-            sys.stdout.write(f"\r[{'#' * lit}{'-' * (_METER - lit)}]")
-            sys.stdout.flush()
+            say(f"\r[{'#' * lit}{'-' * (_METER - lit)}]", end="")
     if sys.stdout.isatty():
-        sys.stdout.write("\n")
+        say("")
 
 
 def _sound(devices: Sequence[SoundDevice], remembered: str) -> list[dict[str, Any]]:
@@ -128,10 +128,4 @@ def _opened_by(name: str, devices: Sequence[SoundDevice]) -> str:
 
 
 def _say(*lines: str) -> None:
-    sys.stdout.write("\n".join((*lines, "")))
-    sys.stdout.flush()
-
-
-def _tell(text: str) -> None:
-    """Beside the report."""
-    sys.stderr.write(f"{text}\n")
+    say("\n".join(lines))

@@ -53,6 +53,11 @@ def test_good_urls_stay_as_they_are(url: str) -> None:
         ("alice:hunter2@localhost/", "user name or password"),
         ("http://alice:hunter2@localhost?x", "user name or password"),
         ("ws://localhost/" + "x" * 10_000, "too long"),
+        ("ws://localhost/\udcff", "not UTF-8"),
+        ("ws://%00/", "the host '%00'"),
+        ("ws://a..b/", "the host 'a..b'"),
+        ("ws://" + "x" * 64 + ".org/", "the host"),
+        ("ws://" + "x." * 127 + "org/", "the host"),
     ],
 )
 def test_bad_urls_are_refused_by_their_fault(url: str, named: str) -> None:

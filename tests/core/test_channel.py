@@ -18,6 +18,7 @@ from tui.core.channel import (
     CHANNELS,
     CHUNK,
     MESSAGES_PER_SECOND,
+    TEXT_BYTES_PER_SECOND,
     TRANSFER_TIMEOUT,
     TRANSFERS,
     WAITING_MESSAGES,
@@ -249,6 +250,14 @@ async def test_a_flood_is_counted_and_told_in_one_line(end: End) -> None:
     assert end.notes.errors[1] == f"{10_000 - MESSAGES_PER_SECOND - 1} messages dropped"
     wire.emit("message", "again")
     assert end.notes.received[-1] == "again"
+
+
+async def test_a_flood_of_long_texts_is_counted_by_its_bytes(end: End) -> None:
+    wire = end.adopt()
+    for _ in range(100):
+        wire.emit("message", "x" * DATA_LIMIT)
+    assert sum(map(len, end.notes.received)) == TEXT_BYTES_PER_SECOND
+    assert f"{TEXT_BYTES_PER_SECOND} bytes of text" in end.notes.errors[0]
 
 
 async def test_what_never_becomes_whole_is_freed(end: End, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -281,6 +281,28 @@ async def test_a_server_that_never_lets_us_in(monkeypatch: pytest.MonkeyPatch) -
     assert room.adaptor.closed
 
 
+@pytest.mark.parametrize(
+    "hinder",
+    [
+        lambda room: room.adaptor.say("closed", {"reason": "not \x1b the protocol"}),
+        lambda room: room.adaptor.refuse("notSetRemoteDescription", {"message": "not \x1b the protocol"}),
+    ],
+    ids=["socket", "description"],
+)
+async def test_what_kept_us_from_coming_in_is_named(
+    monkeypatch: pytest.MonkeyPatch, hinder: Callable[[Room], None]
+) -> None:
+    monkeypatch.setattr(module, "JOIN_TIMEOUT", 0.2)
+    room = Room()
+    joining = asyncio.create_task(room.conference.join())
+    await until(lambda: Adaptor.made and room.adaptor.sent("play"))
+    hinder(room)
+    await joining
+    failed = room.told(CallStateChanged)[-1]
+    assert failed.reason.endswith("within 0 s: not \N{REPLACEMENT CHARACTER} the protocol")
+    assert failed.hint == ""
+
+
 async def test_a_server_that_is_not_there() -> None:
     async def refuse() -> None:
         raise UnreachableError("nobody there", "start it")

@@ -54,7 +54,7 @@ from tui.core.messages import (
     parse_from_server,
 )
 from tui.core.records import Assignment, Broadcast, read_assignments
-from tui.core.wire import MESSAGE_LIMIT, Message, MissingFieldError, Unknown, is_stream_id, load_object
+from tui.core.wire import MESSAGE_LIMIT, VALUES_LIMIT, Message, MissingFieldError, Unknown, is_stream_id, load_object
 from tui.errors import WireError
 
 if TYPE_CHECKING:
@@ -294,6 +294,9 @@ NOT_A_MESSAGE = {
     "100 000 brackets": "[" * 100_000,
     "100 000 nested objects": '{"command":' * 100_000,
     "33 levels": '{"command":"notification","definition":"d","a":' + "[" * 32 + "]" * 32 + "}",
+    "too many lists": '{"command":"pong","a":[' + "[]," * VALUES_LIMIT + "1]}",
+    "too many numbers": '{"command":"pong","a":[' + "1," * VALUES_LIMIT + "1]}",
+    "too many keys": '{"command":"pong","a":{' + ",".join(f'"{key}":1' for key in range(VALUES_LIMIT)) + "}}",
     "over the limit": '{"command":"pong","a":"' + "x" * MESSAGE_LIMIT + '"}',
     "control character": '{"command":"po\x00ng"}',
 }
@@ -319,6 +322,13 @@ def test_a_message_at_the_limit_is_still_read() -> None:
     frame += "x" * (MESSAGE_LIMIT - len(frame) - 2) + '"}'
     assert len(frame) == MESSAGE_LIMIT
     assert parse_from_server(frame) == Pong()
+
+
+def test_the_records_of_many_people_are_read() -> None:
+    """As many as AMS gives at once, with all that its records hold."""
+    record = json.dumps({f"field{number}": None for number in range(70)})
+    frame = {"command": "notification", "definition": "subtrackList", "subtrackList": [record] * 250}
+    assert isinstance(parse_from_server(json.dumps(frame)), Notification)
 
 
 def test_32_levels_are_read() -> None:

@@ -17,6 +17,7 @@ from tui.core.sdp import (
     NAME_LIMIT,
     SDP_LIMIT,
     SECTION_LIMIT,
+    SOURCES_LIMIT,
     Description,
     RenewalError,
     Section,
@@ -134,6 +135,7 @@ BROKEN = {
     "second line first": "s=-\nv=0\n",
     "too long": "v=0\n" + "a" * SDP_LIMIT,
     "too many lines": "v=0\n" + "a=x\n" * LINE_LIMIT,
+    "too many sources": TWO_SLOTS + "".join(f"a=ssrc:{number} cname:x\n" for number in range(SOURCES_LIMIT + 1)),
 }
 
 

@@ -274,8 +274,12 @@ async def test_a_redirect_to_somewhere_odd() -> None:
     ],
     ids=["ssh", "tls", "bare", "long line", "endless headers", "zeros", "nothing"],
 )
-async def test_something_else_listens_there(data: bytes) -> None:
-    async with answering(data) as port:
+@pytest.mark.parametrize("then_close", [True, False])
+async def test_something_else_listens_there(data: bytes, then_close: bool) -> None:
+    """Whether it hangs up or not, that is known at once."""
+    if not (data.endswith(b"\n") or then_close):
+        pytest.skip("perhaps the rest is still to come")
+    async with answering(data, then_close=then_close) as port:
         error = await fault(f"ws://127.0.0.1:{port}/live/websocket")
     assert type(error) is UnreachableError
     assert f"127.0.0.1:{port} is not a WebSocket server" in str(error)
@@ -396,6 +400,23 @@ async def test_a_flood_is_read_slowly_and_whole(monkeypatch: pytest.MonkeyPatch)
     assert behind < 200
 
 
+async def test_a_flood_of_long_messages_is_read_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signaling, "BYTES_AT_ONCE", 50_000)
+    monkeypatch.setattr(signaling, "MESSAGES_SPAN", 0.3)
+
+    async def flood(server: ServerConnection) -> None:
+        for _ in range(15):
+            await server.send("x" * 10_000)
+        await server.send("x" * 100_000)
+
+    loop = asyncio.get_running_loop()
+    async with talking(flood) as url, await Signaling.open(url) as opened:
+        begun = loop.time()
+        received, _ = await texts(opened)
+        assert loop.time() - begun >= 0.9
+    assert sum(map(len, received)) == 250_000
+
+
 async def test_a_socket_that_breaks() -> None:
     async def abort(server: ServerConnection) -> None:
         server.transport.abort()
@@ -483,7 +504,7 @@ def test_waits_double_up_to_the_limit() -> None:
 
 
 @pytest.mark.parametrize("rubbish", [19, 20])
-async def test_twenty_broken_messages_close_the_socket(rubbish: int) -> None:
+async def test_twenty_broken_messages_close_the_socket(rubbish: int, caplog: pytest.LogCaptureFixture) -> None:
     async def talk(server: ServerConnection) -> None:
         for _ in range(rubbish):
             await server.send("[" * 100_000)
@@ -502,3 +523,5 @@ async def test_twenty_broken_messages_close_the_socket(rubbish: int) -> None:
     else:
         assert info == "closed"
         assert "not the signalling protocol" in obj["reason"]
+    # The same complaint comes once a second at most.
+    assert 1 <= len(caplog.records) < 10

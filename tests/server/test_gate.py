@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tui.core.sdp import SOURCES_LIMIT
 from tui.errors import WireError
-from tui.server.gate import CANDIDATE_LIMIT, checked_candidate, checked_sdp, is_dropped_in_silence
+from tui.server.gate import CANDIDATE_LIMIT, LINES_LIMIT, checked_candidate, checked_sdp, is_dropped_in_silence
 
 GOOD = "candidate:1 1 udp 2113937151 127.0.0.1 51000 typ host"
 
@@ -92,6 +93,8 @@ def test_only_so_many_candidates_pass() -> None:
         "v=0\r\na=" + "x" * 10_000,
         "v=0\r\n" + "a=x\r\n" * 100_000,
         "v=0\r\n" + "m=audio 9 x 0\r\n" * 1000,
+        "v=0\r\nm=audio 9 x 0\r\n" + "a=x\r\n" * LINES_LIMIT,
+        "v=0\r\nm=audio 9 x 0\r\n" + "".join(f"a=ssrc:{number} cname:x\r\n" for number in range(SOURCES_LIMIT + 1)),
         "v=0\r\n\ud800",
         "v=0\r\na=group:BUNDLE 0\r\nm=audio 9 x 0\r\na=mid:1\r\n",
         "v=0\r\nm=audio 9 x 0\r\na=mid:1\r\nm=audio 9 x 0\r\na=mid:1\r\n",
@@ -105,6 +108,8 @@ def test_only_so_many_candidates_pass() -> None:
         "long-line",
         "long",
         "sections",
+        "lines",
+        "sources",
         "surrogate",
         "bundle",
         "twice",

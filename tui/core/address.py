@@ -12,14 +12,17 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from tui.errors import UsageError
 from tui.text import printable
 
+_LIMIT = 2048
 EXAMPLE = "example: wss://host:5443/live/websocket"
 _PAGE = "or a page's address, https://host:5443/APP/ROOM"
 
 
 def check_url(url: str) -> str:
     """The URL as it will be used; raises `UsageError` naming the part that is wrong."""
-    if len(url) > 2048 or any(character.isspace() or not character.isprintable() for character in url):
-        raise UsageError("the server URL is too long or contains blanks", EXAMPLE)
+    if len(url) > _LIMIT:
+        raise UsageError(f"the server URL is too long (limit {_LIMIT} characters)", EXAMPLE)
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise UsageError("the server URL contains blanks or control characters, or is not UTF-8", EXAMPLE)
     # First of all, so that no other complaint repeats a password.
     if "@" in re.split("[/?#]", url.partition("://")[2] or url, maxsplit=1)[0]:
         raise UsageError("the server URL contains a user name or password", "use --token or --token-file")
@@ -35,9 +38,23 @@ def check_url(url: str) -> str:
         )
     if not parts.hostname:
         raise UsageError(f"the server URL {printable(url)!r} names no host")
+    if not _is_host(parts.hostname):
+        raise UsageError(f"the host {printable(parts.hostname, 80)!r} of the server URL cannot be", EXAMPLE)
     if port == 0:
         raise UsageError(f"the server URL {printable(url)!r} has port 0")
     return url
+
+
+def _is_host(host: str) -> bool:
+    """Whether this is an address, or a name that can be looked up."""
+    try:
+        return bool(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    try:
+        return re.fullmatch(r"[\w.-]{1,253}", host.encode("idna").decode(), re.ASCII) is not None
+    except UnicodeError:
+        return False
 
 
 def is_loopback(url: str) -> bool:

@@ -51,6 +51,9 @@ WAITING_BYTES = 4 << 20
 MESSAGES_PER_SECOND = 1000
 """Messages that are still looked at; what is beyond costs no more than its reception."""
 
+TEXT_BYTES_PER_SECOND = 512 << 10
+"""Bytes of texts that are still read."""
+
 _HEADER = struct.Struct("<ii")
 _TOKEN = struct.Struct("<i")
 _TOKENS = 999_999
@@ -150,6 +153,7 @@ class Channel:
         self._assembly = Assembly()
         self._late: asyncio.TimerHandle | None = None
         self._allowance = Allowance(MESSAGES_PER_SECOND, 1.0)
+        self._volume = Allowance(TEXT_BYTES_PER_SECOND, 1.0)
         self._complaints = 0
         self._complaining: asyncio.TimerHandle | None = None
 
@@ -236,6 +240,8 @@ class Channel:
         if isinstance(data, str):
             if _size(data) > DATA_LIMIT:
                 self._complain(f"text of {_size(data)} bytes refused (limit {DATA_LIMIT})")
+            elif not self._volume.take(_size(data)):
+                self._complain(f"more than {TEXT_BYTES_PER_SECOND} bytes of text in a second")
             else:
                 self._listener.data(data)
             return

@@ -138,6 +138,8 @@ class Conference:
         self._joining: asyncio.Task[None] | None = None
         self._ending = asyncio.Lock()
         self._failure: AntconfError | None = None
+        self._obstacle = ""
+        """What last kept us from coming in."""
         self._state = CallState.IDLE
         self._joined = asyncio.Event()
         self._parts = {part for part, used in (("publisher", not play_only), ("player", not publish_only)) if used}
@@ -221,6 +223,7 @@ class Conference:
         async with self._ending:  # a leave that is under way comes first
             self._joined.clear()
             self._failure = None
+            self._obstacle = ""
             self._missing = {"player"} if self._play_only else {"publisher"}
             self._set_state(CallState.CONNECTING)
             adaptor = self._adaptor = WebRTCAdaptor(
@@ -243,12 +246,11 @@ class Conference:
             if self._failure is not None:
                 raise self._failure
         except TimeoutError:
-            await self._fail_to_join(
-                UnreachableError(
-                    f"the server did not let us into {printable(self._room, 60)} within {JOIN_TIMEOUT:.0f} s",
-                    "if its media ports are behind a firewall, a TURN server is needed",
-                )
-            )
+            text = f"the server did not let us into {printable(self._room, 60)} within {JOIN_TIMEOUT:.0f} s"
+            hint = "if its media ports are behind a firewall, a TURN server is needed"
+            if self._obstacle:
+                text, hint = f"{text}: {printable(self._obstacle)}", ""
+            await self._fail_to_join(UnreachableError(text, hint))
         except AntconfError as error:
             await self._fail_to_join(error)
         else:
@@ -540,7 +542,8 @@ class Conference:
                 self._talk.assign(record)
             case "closed":
                 self._sharing.seen(False)
-                self._lost(self._parts, str(record.get("reason") or "the connection was lost"))
+                self._obstacle = str(record.get("reason") or "the connection was lost")
+                self._lost(self._parts, self._obstacle)
             case "retry_planned" if self._state is CallState.RECONNECTING:
                 due = time.time() + record["seconds"]
                 self._emit(RetryPlanned(record["attempt"], due, record["reason"]))
@@ -576,6 +579,8 @@ class Conference:
             case "session_ended" if record.get("streamId") == self._sharing.stream_id:
                 self._sharing.forget(str(record["cause"]))
                 self.roster_changed()
+            case "notSetRemoteDescription" if self._state is CallState.CONNECTING:
+                self._obstacle = str(record.get("message") or error)
             case "WebSocketNotConnected" | "session_ended":
                 self._give_up(record["cause"])
             case "internal_error":

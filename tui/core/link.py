@@ -289,7 +289,8 @@ class Link:
             return
         except WireError as error:
             self._bad.append(time.monotonic())
-            logger.warning("signalling: %s", error)
+            if self._complaints.take():
+                logger.warning("signalling: %s", error)
             if len(self._bad) == BAD_MESSAGES and self._bad[-1] - self._bad[0] < BAD_MESSAGE_SPAN:
                 raise WireError("the server keeps sending what is not the signalling protocol") from error
             return

@@ -19,6 +19,9 @@ LINE_LIMIT = 6000
 SECTION_LIMIT = 64
 """Media sections that a connection takes; the rest is rejected."""
 
+SOURCES_LIMIT = 64
+"""``a=ssrc`` lines of one section; aiortc takes seconds to read thousands."""
+
 NAME_LIMIT = 256
 """Characters of a mid or of a track's id."""
 
@@ -114,6 +117,9 @@ class Description:
         starts = [number for number, line in enumerate(lines) if line.startswith("m=")]
         ends = [*starts, len(lines)][1:]
         sections = tuple(Section(tuple(lines[start:end])) for start, end in zip(starts, ends, strict=True))
+        for section in sections:
+            if sum(line.startswith("a=ssrc:") for line in section.lines) > SOURCES_LIMIT:
+                raise WireError(f"SDP section of more than {SOURCES_LIMIT} source lines refused")
         return cls(tuple(lines[: starts[0]] if starts else lines), sections)
 
     def __str__(self) -> str:

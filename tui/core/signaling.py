@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
     ConnectionClosed,
     InvalidHandshake,
@@ -39,8 +39,6 @@ from tui.text import printable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from websockets.asyncio.client import ClientConnection
-
 OPEN_TIMEOUT = 10.0
 """Seconds for name look-up, TCP, TLS and the WebSocket handshake together."""
 
@@ -56,6 +54,9 @@ _SCHEMES = "wss:// is usually port 5443, ws:// port 5080"
 MESSAGES_AT_ONCE = 1000
 MESSAGES_SPAN = 5.0
 """Messages that are read in so many seconds; then the server has to wait (hostile inputs, WS-18)."""
+
+BYTES_AT_ONCE = 8 << 20
+"""Bytes of messages that are read in as many seconds: the records of a thousand people, three times."""
 
 MAX_REDIRECTS = 3
 
@@ -91,6 +92,7 @@ class Signaling:
         self._heard = time.monotonic()
         self._fault = ""
         self._allowance = Allowance(MESSAGES_AT_ONCE, MESSAGES_SPAN)
+        self._volume = Allowance(BYTES_AT_ONCE, MESSAGES_SPAN)
         self._pinging = asyncio.create_task(self._keep_alive())
 
     @classmethod
@@ -100,6 +102,7 @@ class Signaling:
         try:
             connection = await _Connect(
                 url,
+                create_connection=_Connection,
                 max_size=MESSAGE_LIMIT,
                 open_timeout=OPEN_TIMEOUT,
                 close_timeout=CLOSE_TIMEOUT,
@@ -128,6 +131,7 @@ class Signaling:
             async for text in self._connection:
                 self._heard = time.monotonic()
                 await self._allowance.turn()
+                await self._volume.turn(len(text))
                 yield text
         except ConnectionClosed as error:
             if error.sent is not None and error.sent.code in _OUR_COMPLAINTS:
@@ -171,6 +175,15 @@ class Signaling:
         if code == CloseCode.POLICY_VIOLATION or _ABOUT_ACCESS.search(reason):
             return RefusedError(text, "give a token made for this room with --token-file")
         return LostError(text)
+
+
+class _Connection(ClientConnection):
+    """Cuts off at once whoever answers the handshake with something else, and perhaps without end."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.protocol.handshake_exc is not None:
+            self.transport.abort()
 
 
 class _Connect(connect):

@@ -24,6 +24,9 @@ DATA_LIMIT = 64 << 10
 DEPTH_LIMIT = 32
 """Objects and lists inside one another; what is deeper could not be walked through without care."""
 
+VALUES_LIMIT = 20_000
+"""Values of one message: reading a mebibyte of empty lists would hold up the sound for a second."""
+
 Json: TypeAlias = Mapping[str, Any]
 
 
@@ -91,8 +94,11 @@ def parse(text: str | bytes, known: Kinds) -> Message:
         raise WireError(f"message of {len(text)} bytes refused (limit {MESSAGE_LIMIT})")
     try:
         value = _decode(text)
+    except json.JSONDecodeError as error:
+        raise WireError("message is not JSON") from error
     except (ValueError, RecursionError) as error:
-        raise WireError(f"message is not JSON: {type(error).__name__}") from error
+        what = "nested too deep" if isinstance(error, RecursionError) else error
+        raise WireError(f"message cannot be read: {what}") from error
     if not isinstance(value, dict) or not isinstance(value.get("command"), str):
         raise WireError("message is not a JSON object with a command")
     kind = known.get(value["command"])
@@ -163,6 +169,10 @@ def _key(name: str) -> str:
 
 
 def _decode(text: str | bytes) -> Any:
+    # Signs inside of texts count too: it is the cheapest bound there is.
+    signs: tuple[Any, ...] = (",", "[", "{") if isinstance(text, str) else (b",", b"[", b"{")
+    if sum(map(text.count, signs)) > VALUES_LIMIT:
+        raise ValueError("too many values")
     value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     level = [value]
     for _ in range(DEPTH_LIMIT):

@@ -7,7 +7,6 @@ report. Nothing in the report is a secret, so that it can be pasted anywhere.
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from tui import __version__
 from tui.doctor import sound, system
 from tui.doctor.finding import Finding, State
 from tui.errors import ExitCode
+from tui.streams import say
 from tui.text import printable, redacted_text
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def run(as_json: bool, machine: Machine) -> int:
     findings = examine(machine)
     code = _exit_code(findings)
     lines = [json.dumps(_record(findings, code), indent=2)] if as_json else _lines(findings)
-    sys.stdout.write("\n".join(lines) + "\n")
+    say("\n".join(lines))
     return int(code)
 
 

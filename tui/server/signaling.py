@@ -61,6 +61,9 @@ MESSAGE_RATE = 200
 MESSAGE_PERIOD = 5
 """So many messages a second, on average over so many seconds, are read from one client."""
 
+MESSAGE_BYTES = 2 << 20
+"""So many bytes of one client are read in that period; a description has some 10 KiB."""
+
 FIRST_WORD_TIMEOUT = 10.0
 """Seconds that a new client may stay silent."""
 
@@ -233,6 +236,7 @@ class _Connection:
         self._application = application
         self._garbage = Allowance(GARBAGE_LIMIT - 1, GARBAGE_PERIOD)
         self._pace = Allowance(MESSAGE_RATE * MESSAGE_PERIOD, MESSAGE_PERIOD)
+        self._volume = Allowance(MESSAGE_BYTES, MESSAGE_PERIOD)
         self._queue: deque[str] = deque()
         self._queued_bytes = 0
         self._filled = asyncio.Event()
@@ -280,6 +284,7 @@ class _Connection:
     async def _take(self, text: str | bytes) -> None:
         # Who is faster is read more slowly: nothing is lost, and nobody else waits.
         await self._pace.turn()
+        await self._volume.turn(len(text))
         try:
             if isinstance(text, bytes):
                 raise WireError("a binary frame")
