@@ -290,6 +290,9 @@ class Projector:
         for (tile, sitter, shot), picture in zip(work, pictures, strict=True):
             if picture is None or self._sitters.get(tile) is not sitter or tile.picture_size != shot.size:
                 continue
+            if tile.track != sitter.track:
+                # Meanwhile somebody else is there, or nobody's camera is on.
+                continue
             if drawn and tile.picture is None and tile.is_attached:
                 # There are words now, and the canvas does not know.
                 self._current_canvas().forget(*tile.region)
