@@ -24,6 +24,7 @@ from tui.core.events import (
 )
 from tui.core.ice import named
 from tui.core.tasks import Tasks
+from tui.core.wire import is_stream_id
 from tui.desk import SoundDesk
 from tui.errors import DeviceError
 from tui.media.attention import Attention
@@ -384,6 +385,9 @@ class Call:
 
     async def _seat(self, conference: Conference) -> None:
         featured, alone = self._board.featured
+        if featured is not None and not is_stream_id(featured):
+            # Nobody has said yet whose picture it is.
+            featured = None
         for owner, pinned in self._seating.pins(featured, alone, self._benches):
             if pinned:
                 await conference.pin(owner)

@@ -292,7 +292,7 @@ class Projector:
             if picture is None or self._sitters.get(tile) is not sitter or tile.picture_size != shot.size:
                 continue
             if tile.track != sitter.track:
-                # The camera went off meanwhile.
+                # Meanwhile somebody else is there, or nobody's camera is on.
                 continue
             if drawn and tile.picture is None and tile.is_attached:
                 # There are words now, and the canvas does not know.

@@ -186,7 +186,6 @@ class RoomScreen(Screen[None]):
             self.set_focus(None)
             self.add_class("-focused")
             self._grid.way_back = self._way_back()
-        self.refresh_bindings()
 
     def _way_back(self) -> str:
         active = (one.binding for one in self.active_bindings.values() if one.binding.id == "room.unfocus")

@@ -181,7 +181,8 @@ class VideoGrid(Container, can_focus=False):
             scene = self._stage(large, others)
         else:
             scene = Scene([large], Tiling(1, 1))
-            aside = f"{pictures.index(large) + 1} of {len(pictures)}, {self.way_back}"
+            place = f"{pictures.index(large) + 1} of {len(pictures)}"
+            aside = ", ".join(filter(None, (place, self.way_back)))
         self._show(scene, aside, leads=large is not None)
 
     def _grid(self, pictures: Sequence[Person]) -> Scene:
@@ -191,6 +192,7 @@ class VideoGrid(Container, can_focus=False):
     def _stage(self, large: Person, others: Sequence[Person]) -> Scene:
         stage = best_stage(len(others), *self.size)
         if stage is None:
+            self.post_message(self.Paged(0, 1))
             return Scene([large], Tiling(1, 1))
         strip, page = stage.strip, [large, *self._on_page(others, stage.strip.places)]
         if stage.beside:
