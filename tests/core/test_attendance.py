@@ -33,7 +33,9 @@ def ids(read: object) -> list[str]:
 def test_a_short_list_is_one_page(reading: Reading) -> None:
     assert reading.begin()
     assert ids(reading.take(records(0, 3))) == ["p0", "p1", "p2"]
+    assert reading.pages == 1
     assert ids(reading.take([])) == []
+    assert reading.pages == 1
 
 
 def test_a_long_list_is_as_many_pages_as_it_takes(reading: Reading) -> None:
@@ -41,6 +43,7 @@ def test_a_long_list_is_as_many_pages_as_it_takes(reading: Reading) -> None:
     assert reading.take(records(0, PAGE)) == PAGE
     assert reading.take(records(PAGE, PAGE)) == 2 * PAGE
     assert len(ids(reading.take(records(2 * PAGE, 7)))) == 2 * PAGE + 7
+    assert reading.pages == 3
 
 
 def test_a_list_of_full_pages_ends_with_an_empty_one(reading: Reading) -> None:

@@ -1030,6 +1030,14 @@ async def test_other_answers_name_people_too(room: Room) -> None:
     track.track.stop()
 
 
+async def test_who_slips_between_two_pages_stays_listed(room: Room) -> None:
+    people = [record(f"p{number}") for number in range(PAGE + 10)]
+    for pages in ([people[:PAGE], people[PAGE:]], [people[:PAGE], people[PAGE + 1 :]]):
+        for page in pages:
+            room.list_people(*page)
+        assert f"p{PAGE}" in {person.stream_id for person in room.conference.participants}
+
+
 async def test_a_change_of_the_count_is_a_reason_to_look(room: Room) -> None:
     await until(lambda: room.adaptor.sent("get_subtrack_count"))
     room.adaptor.say("subtrackList", {"streamId": "room1", "subtrackList": []})

@@ -244,6 +244,16 @@ def test_whoever_sits_in_a_slot_is_missed_only_by_the_second_list(roster: Roster
     assert "bob" not in roster
 
 
+def test_who_slips_between_two_pages_does_not_flicker(roster: Roster) -> None:
+    """Somebody of the first page leaves while the second one is asked for, and another one moves to the first."""
+    everybody = [broadcast(f"p{number}") for number in range(60)]
+    roster.list_subtracks(everybody, paged=True)
+    roster.list_subtracks(everybody[:50] + everybody[51:], paged=True)
+    assert "p50" in roster
+    roster.list_subtracks(everybody[:50] + everybody[51:], paged=True)
+    assert "p50" not in roster
+
+
 def test_whoever_came_after_the_list_was_asked_for_stays(clock: Clock, roster: Roster) -> None:
     clock.now = 10.0
     roster.add("bob")

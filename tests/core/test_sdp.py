@@ -17,7 +17,6 @@ from tui.core.sdp import (
     NAME_LIMIT,
     SDP_LIMIT,
     SECTION_LIMIT,
-    SOURCES_LIMIT,
     Description,
     RenewalError,
     Section,
@@ -135,7 +134,8 @@ BROKEN = {
     "second line first": "s=-\nv=0\n",
     "too long": "v=0\n" + "a" * SDP_LIMIT,
     "too many lines": "v=0\n" + "a=x\n" * LINE_LIMIT,
-    "too many sources": TWO_SLOTS + "".join(f"a=ssrc:{number} cname:x\n" for number in range(SOURCES_LIMIT + 1)),
+    "too many sources": TWO_SLOTS + "".join(f"a=ssrc:{number} cname:x\n" for number in range(65)),
+    "too many codecs": TWO_SLOTS + "a=rtpmap:0 x/1\n" * 129,
 }
 
 

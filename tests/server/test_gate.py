@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.core.sdp import SOURCES_LIMIT
+from tui.core.sdp import REPEATS_LIMITS
 from tui.errors import WireError
 from tui.server.gate import CANDIDATE_LIMIT, LINES_LIMIT, checked_candidate, checked_sdp, is_dropped_in_silence
 
@@ -94,7 +94,10 @@ def test_only_so_many_candidates_pass() -> None:
         "v=0\r\n" + "a=x\r\n" * 100_000,
         "v=0\r\n" + "m=audio 9 x 0\r\n" * 1000,
         "v=0\r\nm=audio 9 x 0\r\n" + "a=x\r\n" * LINES_LIMIT,
-        "v=0\r\nm=audio 9 x 0\r\n" + "".join(f"a=ssrc:{number} cname:x\r\n" for number in range(SOURCES_LIMIT + 1)),
+        "v=0\r\nm=audio 9 x 0\r\n"
+        + "".join(f"a=ssrc:{number} cname:x\r\n" for number in range(REPEATS_LIMITS["a=ssrc:"] + 1)),
+        "v=0\r\nm=audio 9 x 0\r\n" + "a=rtpmap:0 x/1\r\n" * 129,
+        "v=0\r\nm=audio 9 x 0\r\n" + "a=fmtp:0 x=1\r\n" * 129,
         "v=0\r\n\ud800",
         "v=0\r\na=group:BUNDLE 0\r\nm=audio 9 x 0\r\na=mid:1\r\n",
         "v=0\r\nm=audio 9 x 0\r\na=mid:1\r\nm=audio 9 x 0\r\na=mid:1\r\n",
@@ -110,6 +113,8 @@ def test_only_so_many_candidates_pass() -> None:
         "sections",
         "lines",
         "sources",
+        "codecs",
+        "parameters",
         "surrogate",
         "bundle",
         "twice",

@@ -45,6 +45,8 @@ class Reading:
         """How many participants there are, as the server last said."""
         self.in_vain = False
         """Whether nothing came of the reading before."""
+        self.pages = 0
+        """How many answers the present or last reading took."""
         self._clock = clock
         self._reading = False
         self._heard_at = 0.0
@@ -60,7 +62,7 @@ class Reading:
         self._reading = True
         self.asked_at = self._heard_at = now
         self._records = {}
-        self._offset = 0
+        self._offset = self.pages = 0
         return True
 
     def forget(self) -> None:
@@ -74,6 +76,7 @@ class Reading:
         self.in_vain = False
         self._heard_at = self._clock()
         self._offset += len(entries)
+        self.pages += 1
         for entry in entries:
             if (broadcast := Broadcast.read(entry)) is not None:
                 self._records[broadcast.stream_id] = broadcast
@@ -184,7 +187,7 @@ class Attendance:
         read = self._reading.take(entries)
         adaptor = self._owner.adaptor
         if not isinstance(read, int):
-            self._roster.list_subtracks(read, self._reading.asked_at)
+            self._roster.list_subtracks(read, self._reading.asked_at, paged=self._reading.pages > 1)
             return True
         if adaptor is not None:
             self._owner.spawn(adaptor.get_subtracks(self._room, read, PAGE), "next page")

@@ -115,11 +115,14 @@ class Roster:
 
     # sources
 
-    def list_subtracks(self, broadcasts: Collection[Broadcast], asked_at: float | None = None) -> None:
+    def list_subtracks(
+        self, broadcasts: Collection[Broadcast], asked_at: float | None = None, *, paged: bool = False
+    ) -> None:
         """The whole polled list: who is not in it has left.
 
-        Not so whoever came after the list was asked for at ``asked_at``; and whoever sits in a slot is missed only by
-        the second list, because lists and slots are not taken at the same moment.
+        Not so whoever came after the list was asked for at ``asked_at``. Only the second list misses whoever sits in
+        a slot, because lists and slots are not taken at the same moment, and everybody when the list was ``paged``:
+        who leaves meanwhile moves another one to a page that was read before.
         """
         asked = self._clock() if asked_at is None else asked_at
         late = stale(broadcasts)
@@ -130,7 +133,7 @@ class Roster:
             if person.stream_id in listed or person.guest or person.since > asked:
                 continue
             person.missed += 1
-            if person.missed > 1 or person.stream_id not in carried:
+            if person.missed > 1 or not (paged or person.stream_id in carried):
                 self.remove(person.stream_id)
         for broadcast in present:
             # The record of somebody who broke off stays for a while; nobody is met by it.

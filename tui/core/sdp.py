@@ -9,8 +9,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tui.errors import WireError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SDP_LIMIT = 256 << 10
 LINE_LIMIT = 6000
@@ -19,8 +23,8 @@ LINE_LIMIT = 6000
 SECTION_LIMIT = 64
 """Media sections that a connection takes; the rest is rejected."""
 
-SOURCES_LIMIT = 64
-"""``a=ssrc`` lines of one section; aiortc takes seconds to read thousands."""
+REPEATS_LIMITS = {"a=ssrc:": 64, "a=rtpmap:": 128, "a=fmtp:": 128}
+"""Lines of one section that aiortc reads in quadratic time: seconds for thousands of them."""
 
 NAME_LIMIT = 256
 """Characters of a mid or of a track's id."""
@@ -118,8 +122,7 @@ class Description:
         ends = [*starts, len(lines)][1:]
         sections = tuple(Section(tuple(lines[start:end])) for start, end in zip(starts, ends, strict=True))
         for section in sections:
-            if sum(line.startswith("a=ssrc:") for line in section.lines) > SOURCES_LIMIT:
-                raise WireError(f"SDP section of more than {SOURCES_LIMIT} source lines refused")
+            check_repeats(section.lines)
         return cls(tuple(lines[: starts[0]] if starts else lines), sections)
 
     def __str__(self) -> str:
@@ -148,6 +151,13 @@ class TrackLine:
     def continues(self, earlier: TrackLine) -> bool:
         """Whether this is still the same track: its owner, its place and its decoder are as they were."""
         return self == earlier and (self.place, self.codecs) == (earlier.place, earlier.codecs)
+
+
+def check_repeats(lines: Sequence[str]) -> None:
+    """Raises `WireError` for a section that is beyond `REPEATS_LIMITS`."""
+    for kind, limit in REPEATS_LIMITS.items():
+        if sum(line.startswith(kind) for line in lines) > limit:
+            raise WireError(f"SDP section of more than {limit} lines {kind!r} refused")
 
 
 def track_label(track_id: str) -> str:

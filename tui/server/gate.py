@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from aiortc.sdp import candidate_from_sdp
 
-from tui.core.sdp import SOURCES_LIMIT, is_usable_candidate
+from tui.core.sdp import check_repeats, is_usable_candidate
 from tui.errors import WireError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SDP_LIMIT = 256 << 10
 LINE_LIMIT = 8 << 10
 """Characters of one line of a description."""
 
-LINES_LIMIT = 10_000
+LINES_LIMIT = 6000
 """Lines of one description."""
 
 SECTION_LIMIT = 160
@@ -68,17 +68,14 @@ def _check_sections(lines: list[str]) -> None:
     # aiortc puts every section on the transport of the bundle's first mid, and crashes later when there is none.
     mids: list[str] = []
     bundled: list[str] = []
-    sources = 0
+    starts = [number for number, line in enumerate(lines) if line.startswith("m=")]
+    for start, end in zip(starts, [*starts, len(lines)][1:], strict=True):
+        check_repeats(lines[start:end])
     for line in lines:
         if line.startswith("m="):
             if line[2:].partition(" ")[0] not in _KINDS:
                 raise WireError("SDP has a section of an unknown kind")
             mids.append("")
-            sources = 0
-        elif line.startswith("a=ssrc:"):
-            sources += 1
-            if sources > SOURCES_LIMIT:
-                raise WireError("SDP has a section of too many sources")
         elif line.startswith("a=mid:") and mids:
             mids[-1] = line.removeprefix("a=mid:")
         elif line.startswith("a=group:BUNDLE"):

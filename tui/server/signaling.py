@@ -64,6 +64,9 @@ MESSAGE_PERIOD = 5
 MESSAGE_BYTES = 2 << 20
 """So many bytes of one client are read in that period; a description has some 10 KiB."""
 
+WAITING_FRAMES = 4
+"""What of one client is taken from its socket and not yet read."""
+
 FIRST_WORD_TIMEOUT = 10.0
 """Seconds that a new client may stay silent."""
 
@@ -159,6 +162,7 @@ class RoomServer:
                 process_request=self._admit,
                 compression=None,
                 max_size=MESSAGE_LIMIT,
+                max_queue=WAITING_FRAMES,
                 open_timeout=HANDSHAKE_TIMEOUT,
                 ping_interval=PING_INTERVAL,
                 ping_timeout=PING_TIMEOUT,
