@@ -142,6 +142,22 @@ async def test_the_footer_says_what_is_possible_now() -> None:
         await until(lambda: "jJoin" in drawn(app))
 
 
+async def test_the_footer_is_made_anew_only_for_other_keys() -> None:
+    app = conference()
+    async with app.run_test() as pilot:
+        await until(lambda: app.view.microphone)
+        await pilot.pause()
+        keys = list(app.screen.query("FooterKey"))
+        assert keys
+        await pilot.press("l", "p", "enter", "escape", "l", "tab", "p")
+        await pilot.pause()
+        assert list(app.screen.query("FooterKey")) == keys
+        await pilot.press("c")
+        await until(lambda: "Send" in drawn(app))
+        await pilot.press("escape")
+        await until(lambda: "jLeave" in drawn(app) and "Send" not in drawn(app))
+
+
 async def test_the_palette_offers_what_is_possible_now() -> None:
     app = conference()
     async with app.run_test() as pilot:

@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.reactive import var
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui import bindings
 from tui.core.events import CallState
@@ -20,6 +20,7 @@ from tui.layouts import Layout
 from tui.media.board import LOCAL
 from tui.updates import CallView
 from tui.widgets.chat import ChatPane
+from tui.widgets.key_footer import KeyFooter
 from tui.widgets.log_pane import LogPane
 from tui.widgets.participant_list import ParticipantList
 from tui.widgets.people_pane import PeoplePane
@@ -81,7 +82,7 @@ class RoomScreen(Screen[None]):
         with Horizontal(id="lower"):
             yield self._log
             yield self._chat
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._people.data_bind(RoomScreen.pinned)
