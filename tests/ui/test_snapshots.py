@@ -177,7 +177,7 @@ def test_join_preview(snap_compare: Compare, still: None) -> None:
 def test_join_preview_light_120x36(snap_compare: Compare, still: None) -> None:
     """The same on a light background, larger."""
     app = lobby()
-    app.theme = "textual-light"
+    app.theme = "light"
     assert snap_compare(app, terminal_size=(120, 36), run_before=seen("f4"))
 
 
@@ -586,7 +586,7 @@ def test_speaker_80x24(snap_compare: Compare) -> None:
 def test_speaker_light_90x60(snap_compare: Compare) -> None:
     """On a high and light screen the strip is below."""
     app = conference(Script(joined(crowd()), still=True), layout=Layout.SPEAKER)
-    app.theme = "textual-light"
+    app.theme = "light"
     assert snap_compare(app, terminal_size=(90, 60), run_before=when(CallState.JOINED))
 
 
@@ -606,7 +606,7 @@ def test_focus_on_a_shared_screen(snap_compare: Compare, size: tuple[int, int]) 
 def test_focus_zoomed_light(snap_compare: Compare) -> None:
     """A part of it, large enough to be read, on a light background."""
     app = conference(Script(joined(sharing("streamcarol")), still=True))
-    app.theme = "textual-light"
+    app.theme = "light"
     keys = ("b", "z", "z", *["H"] * 4, *["K"] * 4)
     assert snap_compare(app, terminal_size=(100, 30), run_before=when(CallState.JOINED, *keys))
 
