@@ -261,7 +261,7 @@ class Projector:
             tile.show_level()
             since = self._board.stopped(tile.track or "")
             if tile not in wanted:
-                tile.note("picture paused: " + ("low bandwidth" if self.pacer.thrifty else "slow line"))
+                tile.note("paused: low bandwidth" if self.pacer.thrifty else "picture paused: slow line")
             elif since is not None and now - since >= _STANDS:
                 tile.note(f"no picture for {now - since:.0f} s")
             else:

@@ -47,7 +47,9 @@ def test_no_key_is_one_that_does_not_arrive() -> None:
         # Where Enter sends, ctrl+j is another key: in raw mode they are CR and LF.
         if "ctrl+j" in keys:
             assert binding.id == "chat.line"
-        assert not all(key in ALONE for key in keys), f"{binding.id}: {keys} alone"
+        # In the form letters are text; Tab goes the same ways.
+        if not (binding.id or "").startswith("join."):
+            assert not all(key in ALONE for key in keys), f"{binding.id}: {keys} alone"
 
 
 def test_an_unknown_id_is_reported_with_the_nearest() -> None:
@@ -184,7 +186,7 @@ async def test_the_palette_has_every_key_of_the_room_that_can_be_done() -> None:
         await pilot.pause()
         outside = {command.title for command in Commands(app.screen)._commands()}
     every = {binding.description for binding in bindings.ROOM if binding.id not in HELD}
-    # To ask to speak is for who only listens.
-    assert every - in_room == {"Join", "Settings", "Raise hand"}
+    # To ask to speak is for who only listens, to try now for who has lost the connection.
+    assert every - in_room == {"Join", "Settings", "Raise hand", "Try now", "All pictures"}
     assert {"Join", "Settings", "Help", "Low bandwidth", "Theme"} <= outside
     assert not outside & {"Leave", "Mic", "Camera", "Away", "React", "Let speak"}

@@ -109,7 +109,7 @@ async def test_low_bandwidth_shows_only_who_speaks_slowly_and_all_again() -> Non
         assert script.sessions[0].low_bandwidth
         assert app.animation_level == "none"
         await until(lambda: "○lowbandwidth" in drawn(app))
-        await until(lambda: "picturepaused:lowbandwidth" in drawn(app))
+        await until(lambda: "paused:lowbandwidth" in drawn(app))
         # Nothing moves but the picture.
         assert not app.screen.query_one(LevelMeter).display
         speaks = (ROOM[0], replace(ROOM[1], talking=False), replace(ROOM[2], microphone=True, talking=True))

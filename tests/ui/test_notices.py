@@ -18,8 +18,19 @@ from tests.ui.scripted import AT, ROOM, Script, joined
 from tests.waiting import Clock, until
 from tui.alarm import Alarm, Desktop
 from tui.app import ConferenceApp
-from tui.core.events import Announced, CallState, CallStateChanged, ChatMessage, Notice, Participant, RosterChanged
+from tui.core.events import (
+    Announced,
+    CallState,
+    CallStateChanged,
+    ChatMessage,
+    Notice,
+    Participant,
+    RosterChanged,
+    ShareState,
+    SharingChanged,
+)
 from tui.herald import SETTLING
+from tui.layouts import Layout
 from tui.session import HealthChanged, MutedSpeech, SoundChanged
 from tui.widgets.chat import ChatHistory
 
@@ -78,6 +89,12 @@ async def test_everything_that_is_said_in_front_is_in_the_log(
         await until(lambda: "Erin has joined" in payloads(app))
         session.say(MutedSpeech())
         await until(lambda: app.view.muted_speech)
+        session.say(SharingChanged(ShareState.OFF, reason="The server refused it."))
+        await until(lambda: app.view.share.reason)
+        await pilot.press("Y")
+        await pilot.resize_terminal(70, 30)
+        await pilot.press(*["h"] * len(Layout))
+        await pilot.resize_terminal(120, 36)
         session.say(SoundChanged(None, "No sound device. Is PulseAudio running?"))
         await until(lambda: app.view.output_hint)
         session.say(CallStateChanged(CallState.RECONNECTING, "The server restarts.", "Trying again."))

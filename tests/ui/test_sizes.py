@@ -47,7 +47,7 @@ async def test_the_selected_person_and_the_focus_are_kept() -> None:
         people = people_of(app)
         chosen = people.selected
         await storm(pilot)
-        assert focused(pilot) == "people"
+        await until(lambda: focused(pilot) == "people")
         assert people.selected == chosen
         name = next(person.name for person in people.people if person.key == chosen)
         assert name.replace(" ", "") in drawn(app)
@@ -63,14 +63,14 @@ async def test_the_selected_line_of_the_log_and_its_place_are_kept() -> None:
         cursor, text = log.cursor, log.shown[log.cursor or 0].info
         assert text.replace(" ", "") in drawn(app)
         await storm(pilot)
-        assert focused(pilot) == "log"
+        await until(lambda: focused(pilot) == "log")
         assert log.cursor == cursor
         assert text.replace(" ", "") in drawn(app)
         assert not log.is_vertical_scroll_end
         await pilot.press("end")
         await storm(pilot, SIZES[-4:])
         await until(lambda: log.is_vertical_scroll_end)
-        assert focused(pilot) == "log"
+        await until(lambda: focused(pilot) == "log")
 
 
 async def test_what_is_being_written_and_the_place_in_the_chat_are_kept() -> None:
@@ -82,8 +82,7 @@ async def test_what_is_being_written_and_the_place_in_the_chat_are_kept() -> Non
         chat.scroll_to(y=40, animate=False, immediate=True)
         await pilot.pause()
         await storm(pilot)
-        field = app.screen.focused
-        assert field is not None
+        field = await until(lambda: app.screen.focused)
         assert getattr(field, "text", "") == "Hello"
         await pilot.press("!")
         assert getattr(field, "text", "") == "Hello!"

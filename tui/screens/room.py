@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from tui.widgets.marks import Marks
 
 _LEVELS_PER_SECOND = 5
+_SETTLED = 0.1
+"""Seconds after the last of several changes of the size."""
 
 
 class RoomScreen(Screen[None]):
@@ -70,6 +72,7 @@ class RoomScreen(Screen[None]):
         self._log = LogPane(marks)
         self._chat = ChatPane(marks, id="chat")
         self._meter: Timer | None = None
+        self._resized: Timer | None = None
         self._at: Widget | None = None
         """What had the focus last."""
 
@@ -131,7 +134,10 @@ class RoomScreen(Screen[None]):
         self._at = event.widget
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._refocus)
+        # Not after the next refresh: that would be waited for by drawing all again and again.
+        if self._resized is not None:
+            self._resized.stop()
+        self._resized = self.set_timer(_SETTLED, self._refocus)
 
     def _refocus(self) -> None:
         """What was hidden on a small screen had lost the focus."""

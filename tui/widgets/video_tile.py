@@ -135,7 +135,9 @@ class VideoTile(Widget, can_focus=False):
         """Say something about the picture, in front of its last row."""
         if text != self._note:
             self._note = text
-            self.refresh(Region(0, self.size.height - 2, self.size.width, 1))
+            # Without a picture it stands in the middle.
+            row = Region(0, self.size.height - 2, self.size.width, 1)
+            self.refresh(*([row] if self.picture is not None else []))
 
     def show_level(self) -> None:
         """Take the newest level from the board."""
