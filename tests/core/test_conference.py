@@ -1463,6 +1463,8 @@ async def test_of_a_crowd_the_server_chooses_whom_we_see(room: Room, own_limit: 
         await until(lambda: room.adaptor.sent("set_max_video_track_count"))
         assert room.adaptor.sent("set_max_video_track_count") == [("alice", TRACK_LIMITS["video"])]
     assert room.conference._viewing.most == (own_limit or TRACK_LIMITS["video"])
+    await room.conference.set_max_video_tracks(100)
+    assert room.adaptor.sent("set_max_video_track_count")[-1] == ("alice", TRACK_LIMITS["video"])
 
 
 @pytest.mark.parametrize("info", ["publish_started", "session_restored"])

@@ -10,7 +10,7 @@ import pytest
 from tui.server.options import Edition, Options
 from tui.server.signaling import RoomServer
 
-from .raw_client import RED, RawClient, until
+from .raw_client import RED, Picture, RawClient, describe, new_connection, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -71,6 +71,17 @@ async def test_publishing_works_without_a_room_and_starts_with_the_answer(client
     await client.send("stop", streamId="whatever")
     await client.expect("notification", "publish_finished", streamId="alice")
     assert len(client.found("notification", "publish_started")) == 1
+
+
+async def test_a_stream_is_live_before_any_media_could_come(client: RawClient) -> None:
+    """As soon as it is negotiated: nobody takes the answer here."""
+    await client.send("publish", streamId="alice")
+    await client.expect("start", streamId="alice")
+    connection = new_connection()
+    connection.addTrack(Picture(RED))
+    await client.send("takeConfiguration", streamId="alice", type="offer", sdp=await describe(connection))
+    await client.expect("notification", "publish_started", streamId="alice")
+    await connection.close()
 
 
 async def test_a_second_publish_replaces_the_first(client: RawClient) -> None:

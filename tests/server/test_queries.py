@@ -6,6 +6,7 @@ import json
 import time
 from typing import Any
 
+from tests.waiting import until_found
 from tui.core.messages import IceServerConfig
 from tui.server.options import Options
 from tui.server.signaling import RoomServer
@@ -162,10 +163,13 @@ async def test_debug_info_says_who_is_in_which_slot() -> None:
         slot = "{label:videoTrack0,assigned stream id:alice,reserved:true}"
         # By the own id, as the official application asks, and by the room's.
         for stream_id in ("bob", "room1"):
-            text = ""
-            while not text.startswith(slot):
+
+            async def is_pinned(stream_id: str = stream_id) -> list[str]:
                 answer = await asked(bob, "getDebugInfo", "notification", "debugInfo", streamId=stream_id)
-                text = answer["debugInfo"]
-            assert "{label:audioTrack0,assigned stream id:alice,reserved:false}" in text.splitlines()
+                lines: list[str] = answer["debugInfo"].splitlines()
+                return lines if lines[:1] == [slot] else []
+
+            lines = await until_found(is_pinned, what=slot)
+            assert "{label:audioTrack0,assigned stream id:alice,reserved:false}" in lines
         nobody = await asked(alice, "getDebugInfo", "notification", "debugInfo", streamId="alice")
         assert nobody["debugInfo"] == ""

@@ -383,8 +383,11 @@ class Conference:
     # what a person wants to see
 
     async def set_max_video_tracks(self, count: int) -> None:
-        """Receive at most so many pictures; holds until it is changed, also over a reconnect."""
-        await self._viewing.set_most(count)
+        """Receive at most so many pictures; holds until it is changed, also over a reconnect.
+
+        More than can be received are never asked for.
+        """
+        await self._viewing.set_most(min(count, TRACK_LIMITS["video"]))
 
     async def show_page(self, offset: int, size: int) -> None:
         """Fill the slots with these participants, when there are more of them than slots."""
