@@ -257,7 +257,6 @@ class Projector:
             self._reason = self.reason
             self._app.room.show_reason(self._reason)
         for tile in seen:
-            tile.surface = self if self._app.driver is not None else None
             tile.show_level()
             since = self._board.stopped(tile.track or "")
             if tile not in wanted:
@@ -297,6 +296,8 @@ class Projector:
             if drawn and tile.picture is None and tile.is_attached:
                 # There are words now, and the canvas does not know.
                 self._current_canvas().forget(*tile.region)
+            # Before Textual draws it for the first time: the canvas has to know.
+            tile.surface = self if drawn else None
             tile.put(picture, drawn=drawn)
 
     def _current_look(self) -> Look:
