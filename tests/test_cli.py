@@ -366,6 +366,19 @@ def test_a_second_interrupt_does_not_wait(start: Callable[..., Program]) -> None
 
 
 @pytest.mark.pty
+def test_a_home_that_cannot_be_written_is_said_once_and_harms_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    environment = {"XDG_STATE_HOME": str(tmp_path / "file")}
+    with PseudoTerminal([sys.executable, "-m", "tui", "join"], environment=environment) as terminal:
+        terminal.shows("Join a room")
+        terminal.press("\x03")
+        assert terminal.exit_code() in (0, 130)
+        before = terminal.received.partition(b"\x1b[?1049h")[0]
+    assert b"nothing is kept and logged: " in before
+    assert b"Traceback" not in terminal.received
+
+
+@pytest.mark.pty
 def test_an_unreachable_server_is_named_on_the_screen_and_below_the_prompt() -> None:
     with PseudoTerminal([sys.executable, "-m", "tui", "join", URL, "room1"]) as terminal:
         terminal.shows("failed")

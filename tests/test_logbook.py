@@ -131,7 +131,7 @@ def test_a_full_disk_loses_lines_and_says_nothing(tmp_path: Path, capsys: pytest
         handler = log._handler
         assert isinstance(handler, logging.StreamHandler)
         handler.stream.close()
-        handler.setStream(open("/dev/full", "w"))  # noqa: SIM115
+        handler.stream = open("/dev/full", "w")  # noqa: SIM115
         logging.getLogger("test").warning("x")
     assert capsys.readouterr().err == ""
 

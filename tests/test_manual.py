@@ -30,7 +30,7 @@ def test_the_page_has_no_fault_that_groff_would_warn_of() -> None:
     done = run("groff", "-man", "-ww", "-Tutf8", text=page())
     assert (done.returncode, done.stderr) == (0, "")
     shown = re.sub(r"\x1b\[[0-9;]*m|.\x08", "", done.stdout)
-    words = ("--totp-secret-file", "antconf serve", "WxH", "ANTCONF_TOKEN", "config.toml", "129/130/143")
+    words = ("--totp-secret-file", "antconf serve", "WxH", "ANTCONF_TOKEN", "config.toml", "129/130/131/143")
     for word in (*words, "Exit codes: 0 when"):
         assert word in shown or word.upper() in shown
 

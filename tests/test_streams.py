@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 
 import pytest
 
+from tui import headless
 from tui.logbook import log_file
 
 URL = "ws://127.0.0.1:9/live/websocket"
@@ -63,6 +65,20 @@ def test_a_closed_descriptor_becomes_no_socket() -> None:
         timeout=60,
     )
     assert ended.stdout == "[True, True]\n"
+
+
+def test_a_typed_line_without_end_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = io.StringIO("one\n" + "x" * 3 * headless.LINE_LIMIT + "\ntwo")
+    monkeypatch.setattr(sys, "stdin", typed)
+    assert list(headless._typed_lines()) == ["one\n", "x" * headless.LINE_LIMIT, "two"]
+
+
+def test_what_is_typed_need_not_be_text() -> None:
+    read = "import sys, tui.streams as s; s.stand_in(); print(ascii(sys.stdin.read()))"
+    ended = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", read], input=b"a\xff\nb", stdout=subprocess.PIPE, timeout=60
+    )
+    assert ended.stdout == b"'a\\ufffd\\nb'\n"
 
 
 def test_what_an_encoding_does_not_have_is_escaped() -> None:

@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
         prog="antconf",
         description="Be in an Ant Media Server video conference from a terminal.",
         epilog="Exit codes: 0 as asked, 1 defect, 2 usage, 3 configuration, 4 unreachable, 5 refused, 6 lost, "
-        "7 device, 8 file, 129/130/143 hang-up, interrupt, termination.",
+        "7 device, 8 file, 129/130/131/143 hang-up, interrupt, quit, termination.",
     )
     parser.add_argument("--version", action=_Version, help="show this program's version and those of its libraries")
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)

@@ -269,6 +269,8 @@ def _run_app(
     glyphs = Glyphs.ASCII if ascii_only else Glyphs(wanted["glyphs"]) if "glyphs" in wanted else None
     shown = surface(glyphs=glyphs)
     log.hide(options.secrets)
+    if not log.is_written:
+        _warn(f"nothing is kept and logged: {printable(str(log.path), 400)} cannot be written")
     from tui.app import ConferenceApp
 
     def call(options: JoinOptions, emit: Callable[[CallEvent], None], board: Board) -> Call:

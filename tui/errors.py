@@ -34,6 +34,7 @@ class ExitCode(IntEnum):
     FILE = 8
     SIGHUP = 129
     SIGINT = 130
+    SIGQUIT = 131
     SIGTERM = 143
 
 

@@ -28,11 +28,15 @@ from tui.text import printable, redacted, with_hint
 from tui.transcript import Transcript
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tui.config import JoinOptions
     from tui.core.events import Event
     from tui.updates import Person
 
 
+LINE_LIMIT = 4096
+"""Characters of a typed line; the chat keeps half of that."""
 COMMANDS = "/who, /mute, /unmute, /camera on|off, /react NAME, /hand, /yes, /no, /retry, /leave"
 
 
@@ -154,7 +158,7 @@ class _Writer(_Listener):
         """In a thread: a line is taken when the one before was dealt with."""
         # Its end is no wish to leave: it may be empty from the beginning.
         with contextlib.suppress(OSError, ValueError, RuntimeError, CancelledError):
-            for line in sys.stdin:
+            for line in _typed_lines():
                 asyncio.run_coroutine_threadsafe(self._typed(line.strip()), loop).result()
 
     async def _typed(self, line: str) -> None:
@@ -189,6 +193,15 @@ class _Writer(_Listener):
     def _unless(self, done: bool) -> None:
         if not done:
             self._print("not sent: there is no way to the room just now")
+
+
+def _typed_lines() -> Iterator[str]:
+    """From stdin; of a line without end only the beginning is held."""
+    begins = True
+    while piece := sys.stdin.readline(LINE_LIMIT):
+        if begins:
+            yield piece
+        begins = piece.endswith("\n")
 
 
 def _described(person: Person) -> str:

@@ -13,8 +13,10 @@ import json
 import logging
 import logging.handlers
 import os
+import signal
 import stat
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import quote
 
@@ -83,6 +85,18 @@ class Logbook:
         self._reader = threading.Thread(target=_read, args=(source,), name="noise", daemon=True)
         self._reader.start()
         return self
+
+    def stacks(self) -> ExitStack:
+        """Until this is closed, SIGUSR1 and SIGQUIT note where every thread is, whatever the process hangs in.
+
+        SIGUSR1 does nothing else; SIGQUIT then does what it did before.
+        """
+        noting = ExitStack()
+        if self._faults >= 0:
+            for number in (signal.SIGUSR1, signal.SIGQUIT):
+                faulthandler.register(number, self._faults, chain=number is signal.SIGQUIT)
+                noting.callback(faulthandler.unregister, number)
+        return noting
 
     def __exit__(self, *_: object) -> None:
         os.close(self.noise)

@@ -16,7 +16,7 @@ from tui.errors import FileError
 def stand_in() -> None:
     """Put the null device where a standard stream is closed: else a socket gets its number, and noise its bytes.
 
-    What a stream's encoding does not have is replaced.
+    What a stream's encoding does not have is replaced, in and out.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         stream = getattr(sys, name)
@@ -26,8 +26,8 @@ def stand_in() -> None:
                 os.dup2(null, number)
                 os.close(null)
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
-        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace" if mode == "r" else "backslashreplace")
 
 
 def say(text: str, end: str = "\n") -> bool:

@@ -130,7 +130,7 @@ def run_app(app: ConferenceApp, log: Logbook, *, mouse: bool = True) -> int:
     with contextlib.suppress(OSError):
         app.relay = found_relay(terminal=os.ttyname(0))
     with _noise_in(log) as screen:
-        guard = _Guard(app, screen)
+        guard = _Guard(app, screen, log)
         try:
             code = asyncio.run(guard.run(mouse))
         finally:
@@ -196,8 +196,10 @@ def _noise_in(log: Logbook) -> Iterator[_Screen]:
 class _Guard:
     """Ends the app on signals and when the terminal is gone, and the process when the app does not end."""
 
-    def __init__(self, app: ConferenceApp, screen: _Screen) -> None:
+    def __init__(self, app: ConferenceApp, screen: _Screen, log: Logbook) -> None:
         self._app = app
+        self._log = log
+        self._stacks = contextlib.ExitStack()
         self._screen = screen
         self._loop: asyncio.AbstractEventLoop | None = None
         self._code: ExitCode | None = None
@@ -217,6 +219,11 @@ class _Guard:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 # Not the loop's own handlers: they wait for the loop, which a full terminal blocks.
                 signal.signal(number, self._on_signal)
+        # Without these the terminal would stay as it is when they kill us.
+        signal.signal(signal.SIGQUIT, self._on_quit)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_IGN)
+        self._stacks = self._log.stacks()
         for target in (self._watch_terminal, self._watch_end):
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
         await self._app.run_async(mouse=mouse)
@@ -228,6 +235,8 @@ class _Guard:
         """The app has ended by itself."""
         self._over.set()
         self._armed.set()
+        self._stacks.close()
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
         for number in _SIGNALS:
             if signal.getsignal(number) == self._on_signal:
                 signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
@@ -237,6 +246,11 @@ class _Guard:
         if self._signals > 1:
             self._break_off()
         self._end(_SIGNALS[signal.Signals(number)])
+
+    def _on_quit(self, number: int, frame: FrameType | None) -> None:
+        """Somebody wants to know what hangs: the log has it by now."""
+        self._code = ExitCode.SIGQUIT
+        self._break_off()
 
     def _end(self, code: ExitCode) -> None:
         if self._code is not None or self._loop is None:

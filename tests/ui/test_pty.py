@@ -73,6 +73,26 @@ def test_a_signal_leaves_and_restores(start: Callable[..., Terminal], number: si
     assert (terminal.sessions()[0]["left"], terminal.sessions()[0]["closed"]) == (1, 1)
 
 
+def test_quit_restores_at_once_and_notes_what_every_thread_does(start: Callable[..., Terminal], tmp_path: Path) -> None:
+    terminal = start("hang")
+    terminal.shows("joined")
+    terminal.signal(signal.SIGQUIT)
+    assert terminal.exit_code() == 131
+    assert all(sequence in terminal.written for sequence in RESTORED)
+    assert "most recent call first" in (tmp_path / "report.log").read_text()
+
+
+def test_other_signals_end_nothing(start: Callable[..., Terminal], tmp_path: Path) -> None:
+    terminal = start()
+    terminal.shows("joined")
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
+        terminal.signal(number)
+    log = tmp_path / "report.log"
+    terminal.until(lambda: "most recent call first" in log.read_text(), "the stacks in the log")
+    terminal.press("q")
+    assert terminal.exit_code() == 0
+
+
 def test_a_second_signal_does_not_wait(start: Callable[..., Terminal]) -> None:
     terminal = start("hang")
     terminal.shows("joined")
