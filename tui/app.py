@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from rich.console import Console
-from textual import on
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.command import CommandPalette
 from textual.reactive import var
@@ -46,6 +46,7 @@ from tui.screens.room import RoomScreen
 from tui.screens.share import ShareScreen
 from tui.screens.statistics import StatisticsScreen
 from tui.text import printable, with_hint
+from tui.typeahead import Typeahead
 from tui.updates import CallView, LogLine, Update
 from tui.widgets import marks
 from tui.widgets.chat import ChatInput
@@ -54,7 +55,6 @@ from tui.widgets.event_log import EventLog
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from textual import events
     from textual.notifications import SeverityLevel
     from textual.screen import Screen
     from textual.timer import Timer
@@ -156,6 +156,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
         self._alarm = alarm or Alarm()
         self._herald = Herald(clock)
         self._ending = False
+        self._typeahead = Typeahead(self, super().on_event)
         self.on_end: Callable[[ExitCode], None] = lambda code: None
         """Called once when the end begins; `tui.terminal` puts its watchdog here."""
         self.last_words = ""
@@ -205,6 +206,13 @@ class ConferenceApp(App[None], inherit_bindings=False):
         if self.projector is not None:
             await self.projector.aclose()
         await self._bridge.aclose()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys in turn, everything else at once."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self._typeahead.take(event)
+        else:
+            await super().on_event(event)
 
     def post_display_hook(self) -> None:
         """Textual has drawn, or would have."""

@@ -63,6 +63,20 @@ async def test_what_comes_in_one_piece_is_said_whole(monkeypatch: pytest.MonkeyP
         assert chat_of(app).field.text == ""
 
 
+@pytest.mark.pty
+async def test_what_is_typed_with_the_key_that_opens_the_chat_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Script()
+    app = conference(script)
+    emulator = Emulator(monkeypatch)
+    async with emulator.running(app):
+        await until(lambda: app.view.state is CallState.JOINED)
+        # Each letter would be a command in the room: among others m mutes, e exports, j leaves.
+        emulator.press("cjump over me, quick\r")
+        await until(lambda: script.sessions[0].said == ["jump over me, quick"], what="the message")
+        assert app.view.state is CallState.JOINED
+        assert app.view.microphone
+
+
 async def test_messages_are_counted_until_somebody_looks() -> None:
     script = Script()
     app = conference(script)
