@@ -337,6 +337,7 @@ EVERYTHING = Person(
     camera=False,
     talking=True,
     presentation="videoTrack5",
+    sharing=True,
     recording=True,
     hand=True,
     volume=0.5,
@@ -352,7 +353,7 @@ async def test_where_words_have_no_room_there_are_marks(width: int, words: int) 
         people.set_reactive(type(people).pinned, "bob")
         said = "".join(text for text, _ in people._doing(EVERYTHING, width, with_id=False))
         assert len(said.rstrip()) <= width
-        known = ("hand raised", "recording", "talking", "pinned", "screen", "camera off")
+        known = ("hand raised", "recording", "talking", "pinned", "sharing", "camera off")
         assert [word for word in known if word in said] == list(known[:words])
         if width >= 24:
             assert all(mark in said for mark in "▲◉●◆▣○")
