@@ -55,7 +55,8 @@ def test_demo_from_start_to_quit(demo: PseudoTerminal) -> None:
     before = demo.cells
     demo.until(lambda: sum(now != then for now, then in zip(demo.cells, before, strict=True)) > 5, "pictures that move")
     demo.shows("● talking")
-    demo.until(lambda: any(name in demo.text for name in ("subtrack", "data_received")), "callbacks in the log")
+    callbacks = ("subtrack", "data_received", "streamInformation")
+    demo.until(lambda: any(name in demo.text for name in callbacks), "callbacks in the log")
 
     demo.press("j")
     demo.shows("not in a room")
