@@ -297,6 +297,7 @@ NOT_A_MESSAGE = {
     "too many lists": '{"command":"pong","a":[' + "[]," * VALUES_LIMIT + "1]}",
     "too many numbers": '{"command":"pong","a":[' + "1," * VALUES_LIMIT + "1]}",
     "too many keys": '{"command":"pong","a":{' + ",".join(f'"{key}":1' for key in range(VALUES_LIMIT)) + "}}",
+    "too many signs in a text that does not end": '{"command":"pong","a":"' + ',\\"' * VALUES_LIMIT,
     "over the limit": '{"command":"pong","a":"' + "x" * MESSAGE_LIMIT + '"}',
     "control character": '{"command":"po\x00ng"}',
 }
@@ -329,6 +330,22 @@ def test_the_records_of_many_people_are_read() -> None:
     record = json.dumps({f"field{number}": None for number in range(70)})
     frame = {"command": "notification", "definition": "subtrackList", "subtrackList": [record] * 250}
     assert isinstance(parse_from_server(json.dumps(frame)), Notification)
+
+
+def test_one_participant_cannot_make_a_list_unreadable() -> None:
+    """Signs in a name or in metaData are not the list's own values."""
+    record = json.dumps({"streamId": "eve", "name": ',[{\\",' * 1000, "metaData": "," * (16 << 10)})
+    frame = {"command": "notification", "definition": "subtrackList", "subtrackList": [record] * 16}
+    read = parse_from_server(json.dumps(frame))
+    assert isinstance(read, Notification)
+    assert Broadcast.read(read.raw["subtrackList"][0]) is not None
+
+
+def test_meta_data_of_many_values_is_not_read() -> None:
+    meta_data = json.dumps({"isMicMuted": True, "x": [[]] * 1000})
+    record = Broadcast.read(json.dumps({"streamId": "eve", "metaData": meta_data}))
+    assert record is not None
+    assert record.meta_data == {}
 
 
 def test_32_levels_are_read() -> None:

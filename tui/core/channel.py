@@ -51,7 +51,7 @@ WAITING_BYTES = 4 << 20
 MESSAGES_PER_SECOND = 1000
 """Messages that are still looked at; what is beyond costs no more than its reception."""
 
-TEXT_BYTES_PER_SECOND = 512 << 10
+TEXT_BYTES_PER_SECOND = 256 << 10
 """Bytes of texts that are still read."""
 
 _HEADER = struct.Struct("<ii")

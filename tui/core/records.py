@@ -20,6 +20,9 @@ NAME_LIMIT = 256
 META_DATA_LIMIT = 16 << 10
 """Bytes of a record's metaData that are read."""
 
+META_DATA_VALUES = 500
+"""Values in it: each list of participants holds everybody's again."""
+
 MEMBER_LIMIT = 1000
 """Ids of a room's members that are read from its record."""
 
@@ -78,7 +81,7 @@ def stale(broadcasts: Iterable[Broadcast]) -> frozenset[str]:
 
 def read_meta_data(value: object) -> Json:
     """The object inside a record's metaData; empty when it is anything else, or too long (section 6.5)."""
-    return load_object(value) if isinstance(value, str) and len(value) <= META_DATA_LIMIT else {}
+    return load_object(value, META_DATA_VALUES) if isinstance(value, str) and len(value) <= META_DATA_LIMIT else {}
 
 
 def read_members(message: Json) -> tuple[Broadcast, ...]:

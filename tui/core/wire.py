@@ -107,14 +107,14 @@ def parse(text: str | bytes, known: Kinds) -> Message:
     return _build(kind, value)
 
 
-def load_object(text: object) -> Json:
-    """The JSON object inside a string (or the object itself); empty when it is anything else."""
+def load_object(text: object, values: int = VALUES_LIMIT) -> Json:
+    """The JSON object inside a string (or the object itself); empty for anything else, or more ``values`` than that."""
     if isinstance(text, dict):
         return text
     if not isinstance(text, (str, bytes)) or not text:
         return {}
     try:
-        value = _decode(text)
+        value = _decode(text, values)
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
@@ -168,10 +168,11 @@ def _key(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def _decode(text: str | bytes) -> Any:
-    # Signs inside of texts count too: it is the cheapest bound there is.
-    signs: tuple[Any, ...] = (",", "[", "{") if isinstance(text, str) else (b",", b"[", b"{")
-    if sum(map(text.count, signs)) > VALUES_LIMIT:
+def _decode(text: str | bytes, values: int = VALUES_LIMIT) -> Any:
+    if isinstance(text, bytes):
+        text = text.decode()
+    # What is inside of texts is left out only where it matters: anybody may be called ",,,,".
+    if _signs(text) > values and _signs(_TEXT.sub("", text)) > values:
         raise ValueError("too many values")
     value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     level = [value]
@@ -185,6 +186,14 @@ def _decode(text: str | bytes) -> Any:
         if not level:
             return value
     raise ValueError("nested too deep")
+
+
+# One that does not end goes to the end: nothing is looked at twice.
+_TEXT = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+
+
+def _signs(text: str) -> int:
+    return text.count(",") + text.count("[") + text.count("{")
 
 
 def _finite(digits: str) -> float:
