@@ -92,4 +92,10 @@ def test_a_defect_is_one_line_and_a_traceback_in_the_log() -> None:
     (line,) = ended.stderr.splitlines()
     assert line.startswith("antconf: internal error (ZeroDivisionError: ")
     assert (ended.returncode, line.endswith(f"; details are in {log_file()}")) == (1, True)
-    assert "ZeroDivisionError" in log_file().read_text()
+    assert "Traceback" in log_file().read_text()
+
+
+def test_a_defect_of_the_server_is_one_line_too() -> None:
+    broken = "import tui.cli as c; c._server_options = lambda _: 1 // 0; raise SystemExit(c.main(['serve']))"
+    ended = subprocess.run([sys.executable, "-c", broken], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1)

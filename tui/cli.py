@@ -339,5 +339,5 @@ def _reported(error: Exception) -> str:
     from tui.logbook import Logbook, log_file
 
     with Logbook(log_file()) as log:
-        logging.getLogger(__name__).critical("internal error", exc_info=error)
+        log.keep(error)
         return f"details are in {printable(str(log.path), 400)}" if log.is_written else ""

@@ -86,6 +86,11 @@ class Logbook:
         self._reader.start()
         return self
 
+    def keep(self, defect: BaseException) -> None:
+        """Write its traceback here and nowhere else."""
+        cause = (type(defect), defect, defect.__traceback__)
+        self._handler.handle(_noise.makeRecord("antconf", logging.CRITICAL, "", 0, "internal error", (), cause))
+
     def stacks(self) -> ExitStack:
         """Until this is closed, SIGUSR1 and SIGQUIT note where every thread is, whatever the process hangs in.
 

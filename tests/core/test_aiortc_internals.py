@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from fractions import Fraction
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import aioice.ice
@@ -149,6 +151,8 @@ def test_the_repairs_are_in_place() -> None:
     assert opus.parameters == {"minptime": 10, "useinbandfec": 1}
     aiortc_internals.install()
     assert aiortc_internals._read_data is not aiortc_internals._read_data_or_skip
+    assert aioice.ice.StunProtocol.datagram_received is aiortc_internals._datagram_or_skip
+    assert aiortc_internals._take_datagram is not aiortc_internals._datagram_or_skip
     assert aiortc_internals._host_addresses is not aiortc_internals._chosen_addresses
 
 
@@ -898,6 +902,55 @@ async def test_a_broken_text_does_not_end_the_connection(
     else:
         await until(lambda: pair.far.connectionState == "closed")
         assert heard == []
+
+
+STRAY = {
+    "empty": b"",
+    "STUN with half an attribute": b"\x01\x01\x00\x08\x21\x12\xa4\x42" + bytes(12) + b"\x80\x2a\x00\x02" + bytes(4),
+    "DTLS alert": bytes.fromhex("15fefd000000000000000100020100"),
+    "noise": b"\x80\x6f" + bytes(range(200)),
+}
+
+
+@pytest.mark.parametrize("skipped", [True, False], ids=["repaired", "stock"])
+async def test_a_strangers_datagrams_do_not_end_the_connection(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, skipped: bool
+) -> None:
+    """Anybody can send them from anywhere: without the repair one that is empty closes everything, media included."""
+    if not skipped:
+        monkeypatch.setattr(aioice.ice.StunProtocol, "datagram_received", aiortc_internals._take_datagram)
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
+    heard: list[str] = []
+    pair.far.on("datachannel", lambda channel: channel.on("message", heard.append))
+    channel = pair.near.createDataChannel("alice")
+    await pair.negotiate()
+    await until(lambda: channel.readyState == "open")
+    assert pair.far.sctp is not None
+    ports = [
+        protocol.transport.get_extra_info("sockname")
+        for protocol in pair.far.sctp.transport.transport._connection._protocols
+    ]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for datagram in [*STRAY.values(), STRAY["empty"]]:
+            for port in ports:
+                stranger.sendto(datagram, port)
+    if skipped:
+        channel.send("still here")
+        await until(lambda: heard == ["still here"])
+        assert pair.far.connectionState == "connected"
+        assert faults == []
+    else:
+        await until(lambda: pair.far.connectionState == "closed")
+
+
+def test_what_nobody_reads_is_bounded() -> None:
+    queue: asyncio.Queue[tuple[bytes, int]] = asyncio.Queue()
+    protocol: Any = SimpleNamespace(receiver=SimpleNamespace(_queue=queue))
+    for _ in range(aiortc_internals.DATAGRAM_LIMIT):
+        queue.put_nowait((b"\x80", 1))
+    aiortc_internals._datagram_or_skip(protocol, b"\x80" * 1000, ("127.0.0.1", 1))
+    assert queue.qsize() == aiortc_internals.DATAGRAM_LIMIT
 
 
 @pytest.mark.parametrize("extensions", [b"\xbe\xde\x00\x01\x30\x01\x00\x00", b"\x10\x00\x00\x01\x02\x00\x00\x00"])

@@ -95,6 +95,17 @@ async def test_an_address_that_cannot_be_had_is_named(server: RoomServer) -> Non
         await RoomServer(host="192.0.2.1", options=Options(open=True)).start()
     with pytest.raises(UsageError, match="70000 is not a port"):
         await RoomServer(port=70_000).start()
+    for host in ("a..b", "x" * 300, "\udcff"):
+        with pytest.raises(UsageError, match="is not an address of this machine"):
+            await RoomServer(host=host, options=Options(open=True)).start()
+    with pytest.raises(UsageError, match="is empty"):
+        await RoomServer(host="", options=Options(open=True)).start()
+
+
+@pytest.mark.parametrize("app", ["", "a/../b", "a b", "\x1b[31m", "x?y"])
+async def test_an_application_needs_a_name_that_can_be_in_a_url(app: str) -> None:
+    with pytest.raises(UsageError, match="application name"):
+        await RoomServer(app=app).start()
 
 
 async def test_others_are_let_in_only_by_a_token_or_on_purpose() -> None:

@@ -57,6 +57,12 @@ CONSENT_FAILURES = 4
 """Unanswered checks after which the connection is given up: 5 s instead of aiortc's 30 s (trap 13)."""
 
 
+DATAGRAM_LIMIT = 1024
+"""Datagrams that wait for a connection to read them: half a second of a full line."""
+
+_LAST_OF_STUN = 3
+"""The highest first byte of a STUN message (RFC 7983)."""
+
 SSRC_LIMIT = 512
 """Synchronisation sources that a connection remembers."""
 
@@ -88,6 +94,7 @@ _unpack_estimate = rtp.unpack_remb_fci
 _route_by_ssrc = rtcdtlstransport.RtpRouter.route_rtp
 _route_reports = rtcdtlstransport.RtpRouter.route_rtcp
 _ask_stun = aioice.ice.StunProtocol.request
+_take_datagram = aioice.ice.StunProtocol.datagram_received
 _read_data = rtcsctptransport.RTCSctpTransport._data_channel_receive
 
 
@@ -195,6 +202,19 @@ async def _time_stun(
     return answer
 
 
+def _datagram_or_skip(protocol: aioice.ice.StunProtocol, data: bytes, addr: tuple[Any, ...]) -> None:
+    """Anybody can send these from anywhere: an empty one would end the connection, a broken one raises in the loop.
+
+    What is not STUN waits in a queue without a bound, in vain until the connection is up.
+    """
+    if not data or (data[0] > _LAST_OF_STUN and protocol.receiver._queue.qsize() >= DATAGRAM_LIMIT):
+        return
+    try:
+        _take_datagram(protocol, data, addr)
+    except Exception as error:  # aioice expects one kind, and raises at least four
+        logger.debug("datagram skipped: %r", error)
+
+
 def audio_level(frame: AudioFrame) -> int:
     """Loudness of s16 samples on the scale of RFC 6464: 0 is full scale, 127 silence."""
     samples = frame.to_ndarray().astype(np.float32)
@@ -224,6 +244,7 @@ def install() -> None:
     aioice.ice.CONSENT_FAILURES = CONSENT_FAILURES
     aioice.ice.get_host_addresses = _chosen_addresses
     aioice.ice.StunProtocol.request = _time_stun  # type: ignore[method-assign, assignment]
+    aioice.ice.StunProtocol.datagram_received = _datagram_or_skip  # type: ignore[method-assign, assignment]
     rtp.HeaderExtensionsMap.get = _extensions_or_none  # type: ignore[method-assign, assignment]
     rtp.unpack_remb_fci = unpack_estimate
     rtcrtpsender.unpack_remb_fci = unpack_estimate  # type: ignore[attr-defined]

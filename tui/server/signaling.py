@@ -24,7 +24,7 @@ from tui.allowance import Allowance
 from tui.core.aiortc_internals import Addresses, host_addresses
 from tui.core.commands import parse_from_client
 from tui.core.tasks import Tasks
-from tui.core.wire import MESSAGE_LIMIT, MissingFieldError
+from tui.core.wire import ID_RULE, MESSAGE_LIMIT, MissingFieldError, is_stream_id
 from tui.errors import AntconfError, UnreachableError, UsageError, WireError
 from tui.server.application import Application
 from tui.server.client import Client
@@ -97,6 +97,7 @@ class RoomServer:
     ) -> None:
         self._host = host
         self._port = port
+        self._app = app
         self._path = f"/{app}/websocket"
         self._allowed_origins = frozenset(allowed_origins)
         self._options = options or Options()
@@ -149,6 +150,10 @@ class RoomServer:
 
     async def start(self) -> None:
         """Listen; raises `UnreachableError` or `UsageError` when that cannot be."""
+        if not self._host:
+            raise UsageError("the address to listen on is empty", "listen on 127.0.0.1, or on 0.0.0.0 for everybody")
+        if not is_stream_id(self._app):
+            raise UsageError(f"the application name {printable(self._app, 60)!r} cannot be in a URL", ID_RULE)
         if not (_is_loopback(self._host) or self._options.open or self.access.guarded):
             raise UsageError(
                 f"on {printable(self._host)} everybody in the network could come in",
@@ -169,7 +174,7 @@ class RoomServer:
                 close_timeout=CLOSE_TIMEOUT,
                 logger=_quiet,
             )
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError) as error:
             raise _bind_error(self._host, self._port, error) from error
         self._port = next(iter(self._server.sockets)).getsockname()[1]
         self._application.start()
@@ -346,7 +351,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _bind_error(host: str, port: int, error: OSError | OverflowError) -> AntconfError:
+def _bind_error(host: str, port: int, error: OSError | OverflowError | UnicodeError) -> AntconfError:
     place = f"port {port} on {printable(host)}"
     code = error.errno if isinstance(error, OSError) else None
     if code == errno.EADDRINUSE:
