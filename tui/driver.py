@@ -8,6 +8,7 @@ terminal stops reading the text itself is held back: at most `HELD` bytes and on
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from textual import events, messages
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,6 +179,8 @@ class TerminalDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         self._outlet.start()
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        # Textual reads the size within the signal's handler: of two at once the older could have the last word.
+        self._events.add_signal_handler(signal.SIGWINCH, self._tell_size)
         again, self.active = not self.active, True
         if again:
             self.resumed()
@@ -199,6 +203,11 @@ class TerminalDriver(LinuxDriver):
                 return
             self.synchronized = True
         super().process_message(message)
+
+    def _tell_size(self) -> None:
+        if not self._in_band_window_resize:
+            size = Size(*self._get_terminal_size())
+            self._app.post_message(events.Resize(size, size))
 
     def _drain(self) -> None:
         self._events.call_soon_threadsafe(self._release)
