@@ -16,7 +16,7 @@ import pytest
 from textual.widgets import Input
 
 from tests.media.plugged import plugged
-from tests.ui.room import NOWHERE, OPTIONS, PLAIN, conference
+from tests.ui.room import NOWHERE, OPTIONS, PLAIN, conference, drawn
 from tests.ui.scripted import AT, ROOM, SELF, Script, face, joined, sharing
 from tests.ui.test_people import listening
 from tests.ui.test_statistics import measured
@@ -63,9 +63,13 @@ if TYPE_CHECKING:
 
 TEXTUAL = "8.2.8"
 
-pytestmark = pytest.mark.skipif(
-    importlib.metadata.version("textual") != TEXTUAL, reason=f"the pictures hold for Textual {TEXTUAL} only"
-)
+pytestmark = [
+    # A screen that a busy machine draws late seems to have come to rest.
+    pytest.mark.flaky(reruns=1),
+    pytest.mark.skipif(
+        importlib.metadata.version("textual") != TEXTUAL, reason=f"the pictures hold for Textual {TEXTUAL} only"
+    ),
+]
 
 
 class Compare(Protocol):
@@ -115,12 +119,21 @@ async def rest(pilot: Pilot[Any]) -> None:
         pictures.append(app.export_screenshot())
         # The device screen looks around for as long as it is open.
         busy = any(worker.is_running and worker.group != "look" for worker in app.workers)
-        return not busy and pictures.count(pictures[0]) == pictures.maxlen
+        return not busy and not waits_for_pictures(app) and pictures.count(pictures[0]) == pictures.maxlen
 
     ends = time.monotonic() + DEADLINE
     while not rests():
         assert time.monotonic() < ends, "the screen does not come to rest"
         await pilot.pause(0.1)
+
+
+def waits_for_pictures(app: Any) -> bool:
+    """Whether a tile has no picture yet that will have one."""
+    script = app._bridge._factory
+    if app.screen is not app.room or not (script.still or script.paints):
+        return False
+    wanted = [tile for tile in app.room.query(VideoTile) if app._board.wish(tile.track or "") is not None]
+    return any(tile.picture is None for tile in wanted)
 
 
 def test_join_form(snap_compare: Compare) -> None:
@@ -630,7 +643,14 @@ def test_room_in_other_colours(snap_compare: Compare, theme: str) -> None:
 def test_low_bandwidth(snap_compare: Compare) -> None:
     """Only who speaks; the others say why not, the panel says what is chosen."""
     app = conference(Script(still=True))
-    assert snap_compare(app, terminal_size=(100, 30), run_before=when(CallState.JOINED, "B"))
+
+    async def save(pilot: Pilot[Any]) -> None:
+        await when(CallState.JOINED, "B")(pilot)
+        # Words on the tiles change as seldom as the pictures do.
+        await until(lambda: drawn(app).count("paused:lowbandwidth") == 2)
+        await rest(pilot)
+
+    assert snap_compare(app, terminal_size=(100, 30), run_before=save)
 
 
 @pytest.mark.parametrize("size", [(60, 16), (100, 30)])
