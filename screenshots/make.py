@@ -71,13 +71,16 @@ async def demo() -> None:
 
             def talks(layout: str) -> bool:
                 tiles = [tile for tile in grid.tiles if tile.leads or layout == "room"]
-                return any(tile.person is not None and tile.person.talking for tile in tiles)
+                seen = all(tile.picture is not None for tile in grid.tiles)
+                return seen and any(tile.person is not None and tile.person.talking for tile in tiles)
 
             for name, key in (("room", ""), ("speaker", "h")):
                 await pilot.press(*key)
                 await pilot.pause(3)
                 await until(lambda: talks(name), 60, "somebody who talks")  # noqa: B023
                 app.save_screenshot(str(FOLDER / f"{name}.svg"))
+            # The layout is remembered.
+            await pilot.press("h", "h")
     if converter := shutil.which("rsvg-convert"):
         for name in ("room", "speaker"):
             _convert(converter, FOLDER / f"{name}.svg")
