@@ -281,6 +281,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
         self._take()
 
     def on_resize(self, event: events.Resize) -> None:
+        # A busy machine may skip the timer that Textual has for it, which would then take no size any more.
+        self.call_later(self._check_resize)
         # There and back again: Textual sees no change, but the terminal has thrown away what was on it.
         if self.screen_stack and event.size == self.screen.size:
             self.screen.refresh()

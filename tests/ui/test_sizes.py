@@ -102,3 +102,13 @@ async def test_every_dialogue_stands_it_and_closes_after_it(keys: tuple[str, ...
         assert app.screen is not app.room
         await pilot.press("escape")
         await until(lambda: app.screen is app.room)
+
+
+async def test_a_timer_that_never_comes_does_not_keep_a_size() -> None:
+    app = conference(Script())
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(lambda: app.view.state is CallState.JOINED)
+        # As Textual's own is when a busy machine makes it skip.
+        app._resize_timer = app.set_timer(1000, lambda: None)
+        await pilot.resize_terminal(90, 25)
+        await until(lambda: app.screen.size == (90, 25), what="the size")
