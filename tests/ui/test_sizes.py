@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from textual.events import Resize
+from textual.geometry import Size
 
 from tests.ui.room import conference, drawn, log_of, people_of
 from tests.ui.scripted import AT, ROOM, Script, callback, joined
@@ -106,9 +108,9 @@ async def test_every_dialogue_stands_it_and_closes_after_it(keys: tuple[str, ...
 
 async def test_a_timer_that_never_comes_does_not_keep_a_size() -> None:
     app = conference(Script())
-    async with app.run_test(size=(100, 30)) as pilot:
+    async with app.run_test(size=(100, 30)):
         await until(lambda: app.view.state is CallState.JOINED)
         # As Textual's own is when a busy machine makes it skip.
         app._resize_timer = app.set_timer(1000, lambda: None)
-        await pilot.resize_terminal(90, 25)
-        await until(lambda: app.screen.size == (90, 25), what="the size")
+        app.post_message(Resize(Size(90, 25), Size(90, 25)))
+        await until(lambda: app.room.query_one("#lower").outer_size.width == 90, what="the size")
