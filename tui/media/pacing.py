@@ -24,7 +24,7 @@ LEAST: Final = 600
 """Bytes of one update at least: less is hardly a picture. Only one that measures the way is smaller."""
 
 FIXED_PACE: Final = 5.0
-CAP: Final = 4_000
+CAP: Final = 20_000
 """Updates and bytes in a second for a terminal that does not answer; the bytes also when somebody nearer does."""
 
 THRIFTY_PACE: Final = 1.0
