@@ -8,11 +8,14 @@ terminal stops reading the text itself is held back: at most `HELD` bytes and on
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import signal
+import sys
 import threading
 import time
 from collections import deque
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final, TextIO
 
 from textual import events, messages
@@ -37,6 +40,20 @@ _END: Final = 2.0
 """Seconds that the end waits for a terminal that does not read."""
 _ROW: Final = 2
 """Of the cursor when it is asked for: an answer from row 1 could be a function key."""
+
+
+def terminal_size() -> tuple[int, int]:
+    """Columns and rows of this terminal now.
+
+    ``COLUMNS`` and ``LINES`` count only where it does not know: whoever exports them has them from one moment, and
+    a screen that believed them would never follow the terminal again.
+    """
+    for stream in (sys.__stdout__, sys.__stderr__, sys.__stdin__):
+        with suppress(AttributeError, ValueError, OSError):
+            columns, rows = os.get_terminal_size(stream.fileno())  # type: ignore[union-attr]
+            if columns and rows:
+                return columns, rows
+    return shutil.get_terminal_size()
 
 
 class Outlet:
@@ -204,9 +221,12 @@ class TerminalDriver(LinuxDriver):
             self.synchronized = True
         super().process_message(message)
 
+    def _get_terminal_size(self) -> tuple[int, int]:
+        return terminal_size()
+
     def _tell_size(self) -> None:
         if not self._in_band_window_resize:
-            size = Size(*self._get_terminal_size())
+            size = Size(*terminal_size())
             self._app.post_message(events.Resize(size, size))
 
     def _drain(self) -> None:

@@ -13,7 +13,6 @@ import io
 import logging
 import os
 import select
-import shutil
 import signal
 import struct
 import sys
@@ -22,7 +21,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tui.driver import TerminalDriver
+from tui.driver import TerminalDriver, terminal_size
 from tui.errors import ExitCode, UsageError
 from tui.media.cells import Depth, Glyphs, Look
 from tui.relay import found_relay
@@ -79,7 +78,7 @@ def surface(environ: MutableMapping[str, str] = os.environ, glyphs: Glyphs | Non
     term = environ.get("TERM", "")
     if term in ("", "dumb", "unknown"):
         raise UsageError(f"TERM={term or '(unset)'}: this terminal cannot show a full screen.", _HINT)
-    columns, rows = shutil.get_terminal_size()
+    columns, rows = terminal_size()
     if columns < COLUMNS or rows < ROWS:
         raise UsageError(f"The terminal has {columns}x{rows} cells; {COLUMNS}x{ROWS} are needed.", _HINT)
     if environ.get("NO_COLOR") == "":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -53,11 +52,13 @@ def check_ffmpeg(machine: Machine) -> Finding:
 
 def check_terminal(machine: Machine) -> Finding:
     """What is between the program and the eyes."""
+    from tui.driver import terminal_size
+
     told = machine.terminal
     term = printable(machine.environ.get("TERM", ""), 60) or "TERM is not set"
     if told is None:
         return Finding("terminal", State.OK, f"{term}; not asked: standard input or output is no terminal")
-    columns, rows = shutil.get_terminal_size()
+    columns, rows = terminal_size()
     text = f"{term}, {columns}x{rows} cells"
     if told.cell:
         text += f" of {told.cell[0]}x{told.cell[1]} pixels"
