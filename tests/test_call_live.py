@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tests.hearing import frequency
 from tests.seeing import eye_on
 from tests.server.raw_client import RawClient
 from tests.waiting import until
@@ -17,17 +19,19 @@ from tui.core.events import (
     Announced,
     CallState,
     CallStateChanged,
+    LocalMediaChanged,
     Notice,
     Participant,
     RosterChanged,
     ShareState,
     SharingChanged,
     TrackAdded,
+    TrackRemoved,
 )
 from tui.media.board import Board
 from tui.media.cells import Depth, Glyphs, Look
 from tui.media.pictures import SolidColour
-from tui.media.sources import open_picture
+from tui.media.sources import Sources, open_picture
 from tui.server.signaling import RoomServer
 
 if TYPE_CHECKING:
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     import pytest
 
     from tui.core.events import Event
+    from tui.core.peer import RemoteTrack
     from tui.media.tracks import VideoTrack
     from tui.session import CallEvent
 
@@ -103,6 +108,12 @@ class Watcher:
         tracks = [event.track for event in self.told if isinstance(event, TrackAdded)]
         shared = next((track for track in tracks if track.key == self.presentation), None)
         return eye_on(shared).showing().decoded if shared is not None else 0
+
+    def tracks(self, stream_id: str) -> list[RemoteTrack]:
+        """What comes of that person now."""
+        gone = [event.track for event in self.told if isinstance(event, TrackRemoved)]
+        added = [event.track for event in self.told if isinstance(event, TrackAdded) and event.track not in gone]
+        return [track for track in added if self.conference.owner_of(track) == stream_id]
 
     def times_shared(self) -> int:
         return self.told.count(Announced(Notice.SCREEN_SHARED, "alice", "Alice"))
@@ -180,3 +191,47 @@ async def test_what_cannot_be_shared_is_said_and_the_call_goes_on(monkeypatch: p
         ]
         assert call._conference is not None
         assert call._conference.state is CallState.JOINED
+
+
+async def test_a_listener_takes_part_is_seen_and_heard_and_only_listens_again() -> None:
+    told: list[CallEvent] = []
+    board = Board(Look(Glyphs.HALF, Depth.TRUECOLOR))
+    options = JoinOptions("", "room1", "Vera", "vera", play_only=True, source="test", speaker="none")
+    async with RoomServer() as server:
+        options = replace(options, url=server.url)
+        call, bob = Call(options, told.append, board), Watcher(server)
+        try:
+            await call.join()
+            await bob.conference.join()
+            await until(lambda: {"bob", "vera"} <= {one.stream_id for one in bob.conference.participants})
+
+            def vera() -> Participant | None:
+                return next((one for one in bob.conference.participants if one.stream_id == "vera"), None)
+
+            assert not told.count(LocalMediaChanged(True, True))
+            await call.publish(replace(options, play_only=False))
+            track = await until(lambda: next((one for one in bob.tracks("vera") if one.kind == "video"), None))
+            sound = await until(lambda: next((one for one in bob.tracks("vera") if one.kind == "audio"), None))
+            assert track is not None
+            assert sound is not None
+            await eye_on(track).recv()
+            # The tone comes and goes.
+            assert any([await frequency(sound) > 0 for _ in range(4)])
+            await until(lambda: (person := vera()) and not person.play_only and person.name == "Vera")
+            assert LocalMediaChanged(True, True) in told
+            assert call._conference is not None
+            assert call._conference.participants[0].is_self
+
+            await call.stop_publishing()
+            await until(lambda: not bob.tracks("vera"), timeout=2.0)
+            assert call._sources == Sources()
+            assert call._conference.state is CallState.JOINED
+            # And once more.
+            await call.publish(replace(options, play_only=False))
+            await until(lambda: len(bob.tracks("vera")) == 2)
+            states = [event.state for event in told if isinstance(event, CallStateChanged)]
+            assert states == [CallState.CONNECTING, CallState.JOINED]
+        finally:
+            await call.leave()
+            await call.aclose()
+            await bob.conference.aclose()

@@ -255,7 +255,9 @@ class ConferenceApp(App[None], inherit_bindings=False):
         for screen in self.screen_stack:
             if isinstance(screen, DeviceScreen):
                 screen.view = new
-        before, now = ((view.state, view.microphone, view.camera, view.share.state) for view in (old, new))
+        before, now = (
+            (view.state, view.microphone, view.camera, view.play_only, view.share.state) for view in (old, new)
+        )
         if before != now:
             self.refresh_bindings()
         if new.joined_at is not None and not self._remembered:
@@ -319,6 +321,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
         if new.share.reason and new.share != old.share:
             text = f"Nothing is shared: {with_hint(new.share.reason, new.share.hint)}"
             self.notify(text, severity="warning", markup=False)
+        if new.refusal and new.refusal != old.refusal:
+            self.notify(f"You listen again: {new.refusal}", severity="warning", markup=False)
         if new.muted_speech is not None and new.muted_speech != old.muted_speech:
             self.notify("You are muted but talking.", severity="warning", markup=False)
 
@@ -340,18 +344,20 @@ class ConferenceApp(App[None], inherit_bindings=False):
                 return True if view.camera is not None else None
             case "away":
                 there = view.state in (CallState.JOINED, CallState.RECONNECTING)
-                return True if there and not self._options.play_only else None
+                return True if there and not view.play_only else None
             case "deafen" | "volume":
                 return True if view.in_call else None
             case "share":
-                may_begin = view.state is CallState.JOINED and not self._options.play_only
+                may_begin = view.state is CallState.JOINED and not view.play_only
                 return True if may_begin or view.share.state is not ShareState.OFF else None
             case "retry":
                 return view.state is CallState.RECONNECTING
             case "react":
                 return True if view.state is CallState.JOINED else None
             case "hand":
-                return True if view.state is CallState.JOINED and self._options.play_only else None
+                return True if view.state is CallState.JOINED and view.play_only else None
+            case "publish":
+                return True if view.state is CallState.JOINED else None
             case "admit":
                 return True if self._selected is not None and self._selected.hand else None
             case "details":
@@ -398,6 +404,14 @@ class ConferenceApp(App[None], inherit_bindings=False):
             self._holding.stop()
             self._holding = None
         self._room.held = False
+
+    def action_publish(self) -> None:
+        """Take part, or only listen and watch."""
+        if self.view.play_only:
+            self._bridge.publish()
+        else:
+            self._bridge.stop_publishing()
+            self._let_go()
 
     def action_camera(self) -> None:
         """Be seen or not."""

@@ -59,6 +59,13 @@ ROOM: Final = (
         "Hold to speak: the microphone is on for 1 s, and for 0.6 s more at every repeat of the key.",
     ),
     _key("room.camera", "v", "app.camera", "Camera", "Show or hide yourself.", shown=True),
+    _key(
+        "room.publish",
+        "W",
+        "app.publish",
+        "Take part",
+        "Send sound and picture in a room joined to watch, or only watch again; others are heard and seen all along.",
+    ),
     _key("room.away", "A", "app.away", "Away", "Neither heard nor seen, hearing on; again: back as before."),
     _key("room.deafen", "d", "app.deafen", "Deafen", "Hear nothing or everybody."),
     _key(

@@ -35,12 +35,14 @@ from tui.core.events import (
     LocalMediaChanged,
     ModeratorRequest,
     Notice,
+    PublishingRefused,
     Reaction,
     RetryPlanned,
     RosterChanged,
     SharingChanged,
     TrackAdded,
     TrackRemoved,
+    Wish,
 )
 from tui.crowd import Crowd
 from tui.errors import AntconfError, DeviceError
@@ -130,6 +132,7 @@ class Bridge:
         self._voices: dict[str, tuple[float, bool]] = {}
         self._crowd = Crowd(self._voices, self._hands)
         self._sound_said = ""
+        self._asked: tuple[JoinOptions, Choices] | None = None
         self._session: Session | None = None
         self._joining: asyncio.Task[None] | None = None
         self._call = 0
@@ -179,12 +182,23 @@ class Bridge:
         ``choices`` are the devices to use where ``options`` name none; one that is missing is no error.
         """
         self._enter(CallState.CONNECTING)
-        self._ask(self._join(options, choices or Choices()))
+        self._asked = options, choices or Choices()
+        self._ask(self._join(*self._asked))
 
     def leave(self) -> None:
         """Leave the room, or give up joining it."""
         self._enter(CallState.LEAVING)
         self._ask(self._leave())
+
+    def publish(self) -> None:
+        """Take part in the room that was joined to listen, with the devices that were asked for then."""
+        if self._asked is not None:
+            options, choices = self._asked
+            self._ask(self._publish(replace(options, play_only=False), choices))
+
+    def stop_publishing(self) -> None:
+        """Only listen and watch."""
+        self._ask(self._set(lambda session: session.stop_publishing()))
 
     def set_microphone(self, on: bool) -> None:
         """Speak or be silent."""
@@ -238,11 +252,19 @@ class Bridge:
 
     def use_microphone(self, device: str) -> None:
         """Record with another microphone from now on."""
+        self._use(microphone=device)
         self._ask(self._set(lambda session: session.use_microphone(device)))
 
     def use_camera(self, device: str) -> None:
         """Show another camera, a screen, a file or nothing from now on."""
+        self._use(camera=device)
         self._ask(self._set(lambda session: session.use_camera(device)))
+
+    def _use(self, **devices: str) -> None:
+        """Whoever only listens speaks with these, if they speak at all."""
+        if self._asked is not None:
+            options, choices = self._asked
+            self._asked = replace(options, **devices), choices  # type: ignore[arg-type]
 
     def share(self, source: str) -> None:
         """Show a screen, a file or a test picture beside the camera."""
@@ -279,6 +301,8 @@ class Bridge:
             self._requests.remove(request)
             self._view = replace(self._view, question=self._question())
         self._ask(self._set(lambda session: session.answer_request(request, granted)))
+        if granted and request.wish is Wish.SPEAK:
+            self.publish()
         self._ring()
 
     def say(self, text: str) -> None:
@@ -387,6 +411,11 @@ class Bridge:
             await session.set_voice(stream_id, volume, muted)
         await session.join()
 
+    async def _publish(self, options: JoinOptions, choices: Choices) -> None:
+        chosen, notes = await equipped(options, choices)
+        self._note(*notes)
+        await self._set(lambda session: session.publish(chosen))
+
     async def _leave(self) -> None:
         if self._joining is not None:
             self._joining.cancel()
@@ -476,10 +505,16 @@ class Bridge:
                 case SharingChanged(state, source, reason, hint):
                     share = Share(state, printable(source, 60), printable(reason), printable(hint))
                     self._view = replace(self._view, share=share)
-                case LocalMediaChanged(microphone, camera, away):
-                    self._view = replace(self._view, microphone=microphone, camera=camera, away=away)
+                case LocalMediaChanged(microphone, camera, away, play_only):
+                    self._view = replace(
+                        self._view, microphone=microphone, camera=camera, away=away, play_only=play_only
+                    )
+                case PublishingRefused(reason, hint):
+                    self._view = replace(self._view, refusal=with_hint(printable(reason), printable(hint)))
                 case Callback() | TrackAdded() | TrackRemoved():
                     pass
+                case ModeratorRequest(wish=Wish.SPEAK, obeyed=True):
+                    self.publish()
                 case ModeratorRequest(obeyed=False):
                     self._requests.append(event)
                     self._view = replace(self._view, question=self._question())
@@ -538,6 +573,8 @@ class Bridge:
                 microphone=None,
                 camera=None,
                 away=False,
+                play_only=False,
+                refusal="",
                 output=None,
                 output_hint="",
                 volume=self._volume,
@@ -590,6 +627,8 @@ class Bridge:
                 return LogLine(self._clock(), Direction.LOCAL, state.value, text, state is CallState.FAILED)
             case RosterChanged() | LocalMediaChanged() | TrackAdded() | TrackRemoved() | QualityChanged():
                 return None
+            case PublishingRefused(reason, hint):
+                return LogLine(self._clock(), Direction.LOCAL, "listening", printable(with_hint(reason, hint)), True)
             case RetryPlanned():
                 # The callback that it is made of is in the log already.
                 return None

@@ -14,6 +14,7 @@ from tui.core.events import (
     Announced,
     Callback,
     Direction,
+    LocalMediaChanged,
     Notice,
     Reaction,
     RosterChanged,
@@ -26,7 +27,7 @@ from tui.core.ice import named
 from tui.core.tasks import Tasks
 from tui.core.wire import is_stream_id
 from tui.desk import SoundDesk
-from tui.errors import DeviceError
+from tui.errors import AntconfError, DeviceError
 from tui.media.attention import Attention
 from tui.media.board import LOCAL
 from tui.media.reception import Reception
@@ -75,6 +76,7 @@ class Call:
         self._videos: dict[str, RemoteTrack] = {}
         self._sources = Sources()
         self._switching = asyncio.Lock()
+        self._publishing = asyncio.Lock()
         self._shared: VideoTrack | None = None
         self._sharing = asyncio.Lock()
         self._conference: Conference | None = None
@@ -95,11 +97,7 @@ class Call:
     async def join(self) -> None:
         """`Session`; raises `DeviceError` or `FileError` for what was named and cannot be opened."""
         options = self._options
-        self._sources = await open_sources(options, self._note)
-        for note in self._sources.notes:
-            self._note(note)
-        if self._sources.audio is not None:
-            self._sources.audio.on_level = self._on_own_level
+        await self._open_sources(options)
         self._conference = Conference(
             options.server,
             options.room,
@@ -124,10 +122,53 @@ class Call:
         self._tasks.spawn(self._attend(), "attention")
         await self._conference.join()
 
+    async def _open_sources(self, options: JoinOptions) -> None:
+        self._sources = await open_sources(options, self._note)
+        for note in self._sources.notes:
+            self._note(note)
+        if self._sources.audio is not None:
+            self._sources.audio.on_level = self._on_own_level
+
     async def leave(self) -> None:
         """`Session`."""
         if self._conference is not None:
             await self._conference.leave()
+
+    async def publish(self, options: JoinOptions) -> None:
+        """`Session`."""
+        conference = self._conference
+        async with self._publishing:
+            if conference is None or self._sources != Sources():
+                return
+            try:
+                await self._open_sources(options)
+            except AntconfError as error:
+                self._note(with_hint(str(error), error.hint))
+                return
+            sources = self._sources
+            if sources.video is not None:
+                sources.video.thrifty = self._low_bandwidth
+            if sources == Sources():
+                self._note("There is nothing to take part with: neither sound nor picture is to be sent.")
+            elif await conference.begin_to_publish(sources.audio, sources.video):
+                self._desk.speak_with(sources.audio)
+                self._tell_picture()
+            else:
+                self._give_sources_back()
+
+    async def stop_publishing(self) -> None:
+        """`Session`."""
+        self._let_go()
+        async with self._publishing:
+            if self._conference is not None:
+                await self._conference.stop_publishing()
+
+    def _give_sources_back(self) -> None:
+        sources, self._sources = self._sources, Sources()
+        for track in (sources.audio, sources.video):
+            if track is not None:
+                track.stop()
+        self._board.forget(LOCAL)
 
     async def set_microphone(self, on: bool) -> None:
         """`Session`."""
@@ -301,9 +342,7 @@ class Call:
         """`Session`."""
         self._let_go()
         # First of all, and whatever becomes of the rest: microphone and camera are off.
-        for track in (self._sources.audio, self._sources.video):
-            if track is not None:
-                track.stop()
+        self._give_sources_back()
         self._give_screen_back()
         try:
             if self._conference is not None:
@@ -312,6 +351,7 @@ class Call:
             await self._reception.aclose()
         finally:
             await self._desk.aclose()
+            # What was on its way to the preview is there now.
             self._board.forget(LOCAL)
 
     def _on_event(self, event: Event) -> None:
@@ -335,6 +375,9 @@ class Call:
                 self._desk.follow(participants)
             case SharingChanged(ShareState.OFF):
                 self._give_screen_back()
+            case LocalMediaChanged(play_only=True) if self._sources != Sources():
+                self._give_sources_back()
+                self._desk.speak_with(None)
         self._emit(event)
         if isinstance(event, Callback) and event.info == "speaking_but_muted":
             self._emit(MutedSpeech())

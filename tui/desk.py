@@ -141,9 +141,19 @@ class SoundDesk:
 
     # -- what is said --
 
+    def speak_with(self, own: SwitchedAudio | None) -> None:
+        """This sound is published from now on, or none."""
+        self._own = own
+        self._complaint = ""
+        if own is not None:
+            self._equip()
+            own.on_sent = self._recording.speak if self._recording is not None else None
+        self.tell()
+
     async def use_microphone(self, device: str) -> bool:
         """Speak with another microphone; whether there is a new one. One that cannot be opened is told."""
-        if self._own is None:
+        own = self._own
+        if own is None:
             return False
         # The last one that was chosen is used, not the last one that opened.
         async with self._switching:
@@ -152,8 +162,8 @@ class SoundDesk:
             except DeviceError as error:
                 self._note(with_hint(str(error), error.hint))
                 return False
-            self._own.switch(source)
-            if self._own.readyState != "live":
+            own.switch(source)
+            if own.readyState != "live":
                 # The call has ended meanwhile; what is made now nobody would close.
                 return False
             self._equip()

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tui.core.conference import Conference
-from tui.core.events import Callback, CallState, CallStateChanged, Direction, ModeratorRequest
+from tui.core.events import Callback, CallState, CallStateChanged, Direction, ModeratorRequest, Wish
 from tui.core.ice import named
 from tui.errors import ExitCode, FileError
 from tui.media.sources import open_sources
@@ -147,7 +147,7 @@ class _Writer(_Listener):
         threading.Thread(target=self._read, args=[loop], name="typed lines", daemon=True).start()
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, ModeratorRequest) and not event.obeyed:
+        if isinstance(event, ModeratorRequest) and not event.obeyed and event.wish is not Wish.SPEAK:
             self._requests.append(event)
         for line in self._transcript.lines(event):
             self._print(line)

@@ -108,6 +108,16 @@ class Session(Protocol):
     async def set_camera(self, on: bool) -> None:
         """Send the picture or black; the room is told."""
 
+    async def publish(self, options: JoinOptions) -> None:
+        """Take part in a room that was joined to listen: what ``options`` name is opened and sent.
+
+        `LocalMediaChanged` tells of it, `PublishingRefused` why the server does not take it. What cannot be opened is a
+        line in the log, and listening goes on.
+        """
+
+    async def stop_publishing(self) -> None:
+        """Only listen and watch from now on; the devices are given back."""
+
     async def set_away(self, away: bool) -> None:
         """Neither speak nor be seen until one is back, then as before; the room is told, hearing goes on."""
 

@@ -17,9 +17,11 @@ from tui.core.events import (
     LocalMediaChanged,
     ModeratorRequest,
     Notice,
+    PublishingRefused,
     Reaction,
     RetryPlanned,
     RosterChanged,
+    Wish,
 )
 from tui.crowd import Crowd
 from tui.text import printable, with_hint
@@ -91,6 +93,11 @@ class Transcript:
             case Reaction() | Announced():
                 entry_or_none = aside(event, next(self._numbers), self._clock())
                 return [] if entry_or_none is None else [entry_or_none.text]
+            case ModeratorRequest(wish=Wish.SPEAK):
+                # Here nothing is heard that is not named at the start.
+                return ["to speak, leave and start again with --source"]
+            case PublishingRefused(reason, hint):
+                return [with_hint(reason, hint)]
             case ModeratorRequest(obeyed=False):
                 return [f"{question(event).text} Answer /yes or /no."]
         return []

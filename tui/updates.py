@@ -156,6 +156,10 @@ class CallView:
     """What has to be answered next."""
     away: bool = False
     """Microphone and camera are off until one is back."""
+    play_only: bool = False
+    """Nothing of ours is sent."""
+    refusal: str = ""
+    """Why we only listen again, who had begun to take part."""
     low_bandwidth: bool = False
     """Sound first: few and small pictures, of who speaks alone."""
 
@@ -263,7 +267,7 @@ REACTIONS: Final = {
 
 _NOTICES: Final = {
     Notice.HAND_RAISED: "{name} raises a hand",
-    Notice.MAY_SPEAK: "you may speak: join again without --play-only",
+    Notice.MAY_SPEAK: "you may speak",
     Notice.MAY_NOT_SPEAK: "you are asked to go on listening",
     Notice.LISTEN_AGAIN: "you are asked to listen again",
     Notice.SCREEN_SHARED: "{name} shares a screen",
@@ -279,10 +283,16 @@ _WISHES = {
     Wish.MICROPHONE_ON: "turn your microphone on",
     Wish.CAMERA_OFF: "turn your camera off",
 }
+_INVITATIONS = {
+    Wish.SPEAK: "You may speak. Take part with microphone and camera?",
+    Wish.LISTEN: "You are asked to listen only. Stop sending sound and picture?",
+}
 
 
 def question(request: ModeratorRequest) -> Question:
     """A moderator's request as it is asked."""
+    if request.wish in _INVITATIONS:
+        return Question(request.number, _INVITATIONS[request.wish])
     name = called(request.name)
     return Question(request.number, f"{name} asks you to {_WISHES[request.wish]}.")
 

@@ -31,6 +31,7 @@ from tui.core.events import (
     Notice,
     OnRequest,
     Participant,
+    PublishingRefused,
     RetryPlanned,
     RosterChanged,
     ShareState,
@@ -92,6 +93,9 @@ class Adaptor:
             return False
         self.commands.append(("data", stream_id, json.loads(data)))
         return True
+
+    def use_tracks(self, audio: object, video: object) -> None:
+        self.commands.append(("use_tracks", audio, video))
 
     def own_level(self, _: str) -> int:
         return self.level
@@ -242,7 +246,7 @@ async def test_a_viewer_is_there_when_the_room_plays() -> None:
     room.play_started()
     await joining
     assert room.states == [CallState.CONNECTING, CallState.JOINED]
-    assert LocalMediaChanged(None, None) in room.events
+    assert LocalMediaChanged(None, None, play_only=True) in room.events
     await room.conference.aclose()
 
 
@@ -1250,6 +1254,118 @@ async def test_who_only_watches_chats_over_the_room() -> None:
     assert room.conference.raise_hand()
     assert [way for way, _ in room.adaptor.data] == ["room1", "room1"]
     assert room.adaptor.data[0][1]["name"] == "Vera"
+    await room.conference.aclose()
+
+
+def publishes(viewer: Room) -> None:
+    viewer.adaptor.open_channels = {"vera", "room1"}
+    viewer.adaptor.say("publish_started", {"streamId": "vera", "room": "room1"})
+
+
+async def test_a_listener_takes_part_while_the_room_goes_on_and_listens_again() -> None:
+    room = await viewer(name="Vera", stream_id="vera")
+    await until(lambda: room.adaptor.sent("join_room"))
+    sound, picture = Silence(), Black()
+    assert await room.conference.begin_to_publish(sound, picture)
+    assert not await room.conference.begin_to_publish(sound, picture)
+    names = [command[0] for command in room.adaptor.commands]
+    assert names.index("leave_from_room") < names.index("use_tracks") < names.index("publish")
+    assert room.adaptor.sent("use_tracks")[-1] == (sound, picture)
+    assert room.told(LocalMediaChanged)[-1].play_only is False
+    assert room.now() is CallState.JOINED
+    # Until it is published, what is said goes over the room.
+    assert room.conference.raise_hand()
+    publishes(room)
+    # The server sends us ourselves: when it began it did not know of our stream.
+    await until(lambda: ("room1", "vera", False) in room.adaptor.sent("enable_track"))
+    assert not room.person("vera").play_only
+    await room.conference.set_max_video_tracks(3)
+    assert room.adaptor.sent("set_max_video_track_count")[-1] == ("vera", 3)
+    room.adaptor.commands.clear()
+    await room.conference.stop_publishing()
+    assert room.adaptor.sent("stop") == [("vera",)]
+    assert room.adaptor.sent("join_room")
+    assert room.adaptor.sent("set_max_video_track_count")[-1] == ("room1", 3)
+    assert room.told(LocalMediaChanged)[-1].play_only
+    room.adaptor.say("publish_finished", {"streamId": "vera"})
+    assert room.now() is CallState.JOINED
+    assert room.states.count(CallState.RECONNECTING) == 0
+    await room.conference.aclose()
+
+
+async def test_who_takes_part_later_is_back_only_when_both_are() -> None:
+    room = await viewer(name="Vera", stream_id="vera")
+    await room.conference.begin_to_publish(Silence(), Black())
+    publishes(room)
+    room.adaptor.say("closed", {"reason": "x"})
+    assert room.now() is CallState.RECONNECTING
+    room.play_started()
+    assert room.now() is CallState.RECONNECTING
+    publishes(room)
+    assert room.now() is CallState.JOINED
+    await room.conference.aclose()
+
+
+async def test_who_only_listens_again_while_the_connection_is_away_is_back_with_the_room() -> None:
+    room = await viewer(name="Vera", stream_id="vera")
+    await room.conference.begin_to_publish(Silence(), Black())
+    publishes(room)
+    room.adaptor.say("reconnection_attempt_for_publisher", {"streamId": "vera"})
+    assert room.now() is CallState.RECONNECTING
+    await room.conference.stop_publishing()
+    assert room.now() is CallState.JOINED
+    await room.conference.aclose()
+
+
+async def test_a_listener_whom_the_server_does_not_let_speak_listens_on() -> None:
+    room = await viewer(name="Vera", stream_id="vera")
+    await room.conference.begin_to_publish(Silence(), Black())
+    cause = RefusedError("the server wants a token to publish", "ask for one")
+    room.adaptor.refuse("session_ended", {"streamId": "vera", "cause": cause})
+    await until(lambda: room.told(PublishingRefused))
+    assert room.told(PublishingRefused) == [PublishingRefused(str(cause), "ask for one")]
+    assert room.now() is CallState.JOINED
+    assert room.person("vera").play_only
+    await room.conference.aclose()
+
+
+async def test_a_stream_that_cannot_be_the_rooms_is_refused_before_anything_is_sent() -> None:
+    room = await viewer(name="Vera", stream_id="room1")
+    await room.conference.begin_to_publish(Silence(), Black())
+    assert "the same" in room.told(PublishingRefused)[0].reason
+    assert not room.adaptor.sent("publish")
+    assert room.person("room1").play_only
+    await room.conference.aclose()
+
+
+async def test_who_has_left_or_takes_part_anyway_does_not_begin_to(room: Room) -> None:
+    assert not await room.conference.begin_to_publish(Silence(), Black())
+    await room.conference.leave()
+    assert not await room.conference.begin_to_publish(Silence(), Black())
+    await room.conference.stop_publishing()
+    assert not room.adaptor.sent("stop")
+
+
+@pytest.mark.parametrize("setting", OnRequest)
+async def test_to_speak_or_to_listen_is_a_question(setting: OnRequest) -> None:
+    room = await viewer(name="Vera", stream_id="vera", on_request=setting)
+    speak = {"eventType": "APPROVE_BECOME_PUBLISHER", "streamId": "room1", "senderStreamId": "vera"}
+    room.hear(speak | {"senderStreamId": "bob"})
+    room.hear(speak)
+    requests = room.told(ModeratorRequest)
+    assert [(one.wish, one.sender, one.obeyed) for one in requests] == (
+        [] if setting is OnRequest.IGNORE else [(Wish.SPEAK, "", setting is OnRequest.OBEY)]
+    )
+    await room.conference.begin_to_publish(Silence(), Black())
+    publishes(room)
+    listen = {"eventType": "MAKE_LISTENER_AGAIN", "streamId": "room1", "senderStreamId": "vera"}
+    room.hear(listen)
+    if setting is OnRequest.ASK:
+        await room.conference.answer_request(room.told(ModeratorRequest)[-1], True)
+    if setting is OnRequest.IGNORE:
+        assert not room.person("vera").play_only
+    else:
+        await until(lambda: room.person("vera").play_only)
     await room.conference.aclose()
 
 

@@ -122,8 +122,10 @@ class ScriptedSession:
         self.held: list[float] = []
         self.shared: list[str] = []
         self.retries = 0
+        self.published: list[JoinOptions] = []
         self._release: asyncio.TimerHandle | None = None
-        self.media = self.before = LocalMediaChanged(True, True)
+        own = None if options.play_only else True
+        self.media = self.before = LocalMediaChanged(own, own, play_only=options.play_only)
         self.low_bandwidth = False
         self.sound = SoundChanged("Built-in Audio")
         self._painter: asyncio.Task[None] | None = None
@@ -137,6 +139,8 @@ class ScriptedSession:
         for event in self.script.events:
             if isinstance(event, SoundChanged):
                 event = self.sound = replace(event, volume=self.sound.volume)
+            if isinstance(event, LocalMediaChanged) and self.options.play_only:
+                event = self.media
             self.emit(event)
         if self.script.paints or self.script.still:
             self._painter = asyncio.create_task(self._paint())
@@ -146,6 +150,15 @@ class ScriptedSession:
         if self.script.leave_hangs:
             self.emit(callback("leave hangs", direction=Direction.LOCAL))
             await asyncio.Event().wait()
+
+    async def publish(self, options: JoinOptions) -> None:
+        self.published.append(options)
+        self.media = LocalMediaChanged(True, True)
+        self.emit(self.media)
+
+    async def stop_publishing(self) -> None:
+        self.media = LocalMediaChanged(None, None, play_only=True)
+        self.emit(self.media)
 
     async def set_microphone(self, on: bool) -> None:
         self.media = replace(self.media, microphone=on)

@@ -12,10 +12,11 @@ from tests.ui.room import OPTIONS, conference, drawn
 from tests.ui.scripted import ROOM, Script
 from tests.waiting import until
 from tui import themes
-from tui.core.events import CallState, CallStateChanged, RosterChanged
+from tui.core.events import CallState, CallStateChanged, PublishingRefused, RosterChanged
 from tui.errors import ConfigError
 from tui.media.board import LOCAL
 from tui.media.cells import Depth, Glyphs, Look
+from tui.screens.devices import DeviceScreen, Kind
 from tui.session import MutedSpeech
 from tui.widgets.level_meter import LevelMeter
 from tui.widgets.room_panel import RoomPanel
@@ -91,6 +92,54 @@ async def test_only_who_could_be_missed_can_be_away(play_only: bool) -> None:
         await pilot.press("j")
         await until(lambda: app.view.state is CallState.IDLE)
         assert app.check_action("away", ()) is None
+
+
+# -- taking part --
+
+
+async def test_a_listener_takes_part_and_only_listens_again() -> None:
+    script = Script()
+    app = conference(script, replace(OPTIONS, play_only=True))
+    async with app.run_test() as pilot:
+        await until(lambda: app.view.state is CallState.JOINED)
+        session = script.sessions[0]
+        assert app.check_action("microphone", ()) is None
+        assert app.check_action("hand", ()) is True
+        await pilot.press("W")
+        await until(lambda: not app.view.play_only)
+        assert [options.play_only for options in session.published] == [False]
+        assert app.check_action("microphone", ()) is True
+        assert app.check_action("hand", ()) is None
+        await pilot.press("W")
+        await until(lambda: app.view.play_only)
+        assert app.check_action("away", ()) is None
+        await pilot.press("j")
+        await until(lambda: app.view.state is CallState.IDLE)
+        assert app.check_action("publish", ()) is None
+
+
+async def test_who_takes_part_later_does_so_with_what_was_chosen_meanwhile() -> None:
+    script = Script()
+    app = conference(script, replace(OPTIONS, play_only=True, microphone="desk"))
+    async with app.run_test() as pilot:
+        await until(lambda: app.view.state is CallState.JOINED)
+        app.post_message(DeviceScreen.Chosen(Kind.MICROPHONE, "headset", ""))
+        await until(lambda: app.view.input == "headset")
+        await pilot.press("W")
+        await until(lambda: script.sessions[0].published)
+        assert script.sessions[0].published[0].microphone == "headset"
+
+
+async def test_a_refusal_to_take_part_is_shown_and_logged() -> None:
+    script = Script()
+    app = conference(script, replace(OPTIONS, play_only=True))
+    async with app.run_test(size=(120, 36)):
+        await until(lambda: app.view.state is CallState.JOINED)
+        script.sessions[0].say(PublishingRefused("the server wants a token to publish", "ask for one"))
+        await until(lambda: "Youlistenagain" in drawn(app))
+        line = await until(lambda: next((line for line in app.room.logged if line.info == "listening"), None))
+        assert line is not None
+        assert "ask for one" in line.payload
 
 
 # -- low bandwidth --

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.ui.room import conference, drawn
+from tests.ui.room import OPTIONS, conference, drawn
 from tests.ui.scripted import ROOM, SELF, Script
 from tests.waiting import until
 from tui.core.events import CallState, ModeratorRequest, Participant, RosterChanged, Wish
@@ -28,6 +30,31 @@ async def test_the_question_is_answered_by_key(key: str, granted: bool) -> None:
         await pilot.press(key)
         await until(lambda: script.sessions[0].answers == [(1, granted)])
         assert not isinstance(app.screen, RequestScreen)
+
+
+@pytest.mark.parametrize("granted", [True, False])
+async def test_who_may_speak_is_asked_and_then_takes_part(granted: bool) -> None:
+    script = Script()
+    app = conference(script, replace(OPTIONS, play_only=True))
+    async with app.run_test() as pilot:
+        await until(lambda: app.view.state is CallState.JOINED)
+        session = script.sessions[0]
+        session.say(ModeratorRequest(7, Wish.SPEAK, "", ""))
+        await until(lambda: isinstance(app.screen, RequestScreen))
+        await until(lambda: "Youmayspeak.Takepart" in drawn(app))
+        await pilot.press("y" if granted else "n")
+        await until(lambda: session.answers == [(7, granted)])
+        await until(lambda: app.view.play_only is not granted)
+        assert len(session.published) == granted
+
+
+async def test_who_obeys_takes_part_at_once() -> None:
+    script = Script()
+    app = conference(script, replace(OPTIONS, play_only=True))
+    async with app.run_test():
+        await until(lambda: app.view.state is CallState.JOINED)
+        script.sessions[0].say(ModeratorRequest(7, Wish.SPEAK, "", "", obeyed=True))
+        await until(lambda: not app.view.play_only)
 
 
 async def test_one_question_comes_after_the_other() -> None:

@@ -175,8 +175,6 @@ class WebRTCAdaptor:
         reconnect: bool = True,
         on_command: Callable[[Message], None] | None = None,
     ) -> None:
-        self._audio = audio
-        self._video = video
         self._preview = local_preview
         server = Endpoint(http_endpoint_url, http_endpoint_token) if http_endpoint_url else websocket_url
         if server is None or (http_endpoint_url and websocket_url):
@@ -190,6 +188,11 @@ class WebRTCAdaptor:
             reconnects=reconnect,
             on_command=on_command,
         )
+        self.use_tracks(audio, video)
+
+    def use_tracks(self, audio: LocalTrack | None, video: LocalTrack | None) -> None:
+        """Publish these with the next `publish`; they stay the caller's."""
+        self._audio, self._video = audio, video
         if audio is not None:
             audio.on_muted_speech = partial(self._link.callback, "speaking_but_muted", None)
 

@@ -22,6 +22,7 @@ from tui.core.events import (
     Notice,
     OnRequest,
     Participant,
+    PublishingRefused,
     RetryPlanned,
     RosterChanged,
     ShareState,
@@ -76,7 +77,8 @@ _REASONS = frozenset({"play_started", "play_finished", "publish_started", "sessi
 class Conference:
     """A room, joined and left any number of times.
 
-    ``audio`` and ``video`` are published unless ``play_only``; they stay the caller's. With ``publish_only`` the others
+    ``audio`` and ``video`` are published unless ``play_only``; they stay the caller's. Which of the two holds can be
+    changed in the call: `begin_to_publish`, `stop_publishing`. With ``publish_only`` the others
     are neither seen nor heard, which costs nothing. ``local_preview`` is called with each own picture. Who only plays
     and has a name is listed by the legacy join, as the official application does, unless ``listed`` is false.
     ``on_request`` is what becomes of moderators' requests, ``dialects`` overrides how chat is written,
@@ -112,9 +114,10 @@ class Conference:
         self._name = name
         self._role = role
         self._credentials = credentials
-        self._play_only = play_only
         self._publish_only = publish_only
-        self._listed = listed and play_only and bool(name)
+        self._may_be_listed = listed and bool(name)
+        self._added = False
+        """The own stream was begun in this call: without it we still listen."""
         self._tracks_off = tracks_off
         self._on_request = on_request
         self._dialects = dialects
@@ -124,6 +127,7 @@ class Conference:
         self._ice_servers = ice_servers
         self._presence = Presence(stream_id, name, role, self._audio, self._video, play_only)
         self._viewing = Viewing(room, room if play_only else stream_id)
+        self._floor = asyncio.Lock()
         self._adaptor: WebRTCAdaptor | None = None
         self._tasks = Tasks()
         self._sharing = Sharing(
@@ -224,7 +228,8 @@ class Conference:
             self._joined.clear()
             self._failure = None
             self._obstacle = ""
-            self._missing = {"player"} if self._play_only else {"publisher"}
+            self._missing = {"player"} if self._presence.play_only else {"publisher"}
+            self._added = False
             self._set_state(CallState.CONNECTING)
             adaptor = self._adaptor = WebRTCAdaptor(
                 self._url,
@@ -234,7 +239,7 @@ class Conference:
                 video=self._video,
                 local_preview=self._preview,
                 ice_servers=self._ice_servers,
-                play_only=self._play_only,
+                play_only=self._presence.play_only,
                 on_command=self._journal.command,
             )
         try:
@@ -258,19 +263,8 @@ class Conference:
             self._tasks.spawn(self._follow_talking(), "talking")
 
     async def _begin_sessions(self, adaptor: WebRTCAdaptor) -> None:
-        if not self._play_only:
-            if self._stream_id == self._room:
-                raise UsageError("the stream id and the room are the same", "give the stream another id")
-            self._published_meta_data = self._presence.meta_data()
-            self._untold.clear()  # what was changed before
-            await adaptor.publish(
-                self._stream_id,
-                stream_name=self._name,
-                main_track=self._room,
-                meta_data=self._published_meta_data,
-                role=self._role,
-                credentials=self._credentials,
-            )
+        if not self._presence.play_only:
+            await self._publish(adaptor)
         if self._presence.recording:
             self._untold.add("recording")
         if not self._publish_only:
@@ -282,6 +276,91 @@ class Conference:
                 disable_tracks_by_default=self._tracks_off,
                 credentials=self._credentials,
             )
+
+    async def _publish(self, adaptor: WebRTCAdaptor) -> None:
+        if self._stream_id == self._room:
+            raise UsageError("the stream id and the room are the same", "give the stream another id")
+        self._published_meta_data = self._presence.meta_data()
+        self._untold.clear()  # what was changed before
+        await adaptor.publish(
+            self._stream_id,
+            stream_name=self._name,
+            main_track=self._room,
+            meta_data=self._published_meta_data,
+            role=self._role,
+            credentials=self._credentials,
+        )
+
+    # from the audience to the stage and back
+
+    async def begin_to_publish(self, audio: LocalTrack | None, video: LocalTrack | None) -> bool:
+        """Take part with these tracks in a room that was only played; what is heard and seen of it goes on.
+
+        They stay the caller's. Holds until `stop_publishing`, also over a reconnect; when the server refuses,
+        `PublishingRefused` says why and we listen on. ``False`` when not in a room, or when we take part already.
+        """
+        async with self._floor:
+            adaptor = self._adaptor
+            if adaptor is None or self._state is not CallState.JOINED or not self._presence.play_only:
+                return False
+            if self._listed:
+                await adaptor.leave_from_room(self._room, self._stream_id)
+            self._presence.publish(audio, video)
+            self._added = True
+            self._parts.add("publisher")
+            self._missing.add("publisher")
+            self._viewing.wisher = self._stream_id
+            adaptor.use_tracks(audio, video)
+            self._emit(self._presence.media)
+            self.roster_changed()
+            try:
+                await self._publish(adaptor)
+            except AntconfError as error:
+                await self._listen(adaptor)
+                self._emit(PublishingRefused(str(error), error.hint))
+            return True
+
+    async def stop_publishing(self) -> None:
+        """Only listen and watch from now on; nothing happens when we do already."""
+        async with self._floor:
+            adaptor = self._adaptor
+            if adaptor is not None and not self._presence.play_only and not self._publish_only:
+                await self.stop_sharing()
+                await self._listen(adaptor)
+
+    async def _listen(self, adaptor: WebRTCAdaptor) -> None:
+        self._presence.listen()
+        self._added = False
+        self._parts.discard("publisher")
+        self._viewing.wisher = self._room
+        await adaptor.stop(self._stream_id)
+        adaptor.use_tracks(None, None)
+        self._emit(self._presence.media)
+        self._arrived("publisher")  # nobody waits for it any more
+        self.roster_changed()
+        await self._viewing.repeat_most()
+        if self._listed and self._state is CallState.JOINED:
+            await self._be_listed(adaptor)
+
+    async def _be_refused(self, cause: AntconfError) -> None:
+        async with self._floor:
+            if self._adaptor is not None and self._added:
+                await self._sharing.end(self._adaptor)
+                await self._listen(self._adaptor)
+                self._emit(PublishingRefused(str(cause), cause.hint))
+
+    @property
+    def _listed(self) -> bool:
+        return self._may_be_listed and self._presence.play_only
+
+    async def _be_listed(self, adaptor: WebRTCAdaptor) -> None:
+        await adaptor.join_room(
+            self._room,
+            self._stream_id,
+            stream_name=self._name,
+            role=self._role,
+            metadata=self._presence.meta_data(),
+        )
 
     # what a person can do
 
@@ -327,7 +406,7 @@ class Conference:
         `SharingChanged` tells what becomes of it; it stays the caller's. ``False`` when not in a room, or without a
         stream of our own that it could be the screen of.
         """
-        if self._adaptor is None or self._play_only:
+        if self._adaptor is None or self._presence.play_only:
             return False
         await self._sharing.begin(self._adaptor, picture, source)
         return True
@@ -529,9 +608,10 @@ class Conference:
                 self._told_meta_data = self._published_meta_data if info == "publish_started" else ""
                 self.spawn(self._tell_changes(), "changes")
                 self.spawn(self._viewing.repeat_most(), "limit")
+                self.spawn(self._refuse_ourselves(), "own stream")
                 self._talk.flush()
                 self.roster_changed()
-            case "publish_finished" if record.get("streamId") == self._stream_id:
+            case "publish_finished" if record.get("streamId") == self._stream_id and not self._presence.play_only:
                 self._lost({"publisher"}, "others do not see us any more")
             case "play_started" if record.get("streamId") == self._room:
                 self._arrived("player")
@@ -567,7 +647,7 @@ class Conference:
                 # Whoever was there before it was restored knows of it.
                 self._screen_untold |= info == "publish_started"
                 self.spawn(self._tell_changes(), "changes")
-                self.spawn(self._refuse_own_screen(), "own screen")
+                self.spawn(self._refuse_ourselves(), "own screen")
             case "publish_finished" | "reconnection_attempt_for_publisher":
                 self._sharing.seen(False)
         self.roster_changed()
@@ -582,6 +662,8 @@ class Conference:
             case "session_ended" if record.get("streamId") == self._sharing.stream_id:
                 self._sharing.forget(str(record["cause"]))
                 self.roster_changed()
+            case "session_ended" if self._added and record.get("streamId") == self._stream_id:
+                self.spawn(self._be_refused(record["cause"]), "listening again")
             case "notSetRemoteDescription" if self._state is CallState.CONNECTING:
                 self._obstacle = str(record.get("message") or error)
             case "WebSocketNotConnected" | "session_ended":
@@ -623,8 +705,8 @@ class Conference:
         """`TalkOwner` (section 6.1)."""
         if self._adaptor is None:
             return False
-        ways = [self._room] if to_room or self._play_only else [self._stream_id, self._room]
-        if "publisher" in self._missing and not self._play_only:
+        ways = [self._room] if to_room or self._presence.play_only else [self._stream_id, self._room]
+        if "publisher" in self._missing and not self._presence.play_only:
             ways = [self._room]
         for way in ways:
             if self._adaptor.send_data(way, json.dumps(event)):
@@ -671,6 +753,10 @@ class Conference:
                 await self.set_microphone(wish is Wish.MICROPHONE_ON)
             case Wish.CAMERA_OFF:
                 await self.set_camera(False)
+            case Wish.LISTEN:
+                await self.stop_publishing()
+            case Wish.SPEAK:
+                pass  # whoever owns the devices does
 
     # what goes on by itself
 
@@ -698,20 +784,16 @@ class Conference:
             return
         await self._adaptor.get_broadcast_object(self._room)
         await self._viewing.resume(self._adaptor)
-        await self._refuse_own_screen()
-        if self._listed:
-            await self._adaptor.join_room(
-                self._room,
-                self._stream_id,
-                stream_name=self._name,
-                role=self._role,
-                metadata=self._presence.meta_data(),
-            )
+        await self._refuse_ourselves()
+        if self._listed and self._adaptor is not None:
+            await self._be_listed(self._adaptor)
 
-    async def _refuse_own_screen(self) -> None:
-        """The server would send it back to us: of our streams it knows only one to leave out."""
-        if self._adaptor is not None and self._sharing.state is ShareState.ON and not self._publish_only:
-            await self._adaptor.enable_track(self._room, self._sharing.stream_id, False)
+    async def _refuse_ourselves(self) -> None:
+        """The server would send us back what we show besides what it knew of when it began to send us the room."""
+        shown = {self._stream_id: self._added, self._sharing.stream_id: self._sharing.state is ShareState.ON}
+        for stream_id in [stream_id for stream_id, on in shown.items() if on]:
+            if self._adaptor is not None and not self._publish_only:
+                await self._adaptor.enable_track(self._room, stream_id, False)
 
     async def _media_changed(self, *media: str) -> None:
         self._emit(self._presence.media)
@@ -727,12 +809,12 @@ class Conference:
                 return
             meta_data = self._presence.meta_data()
             # Who only plays has none.
-            if meta_data != self._told_meta_data and not self._play_only:
+            if meta_data != self._told_meta_data and not self._presence.play_only:
                 self._told_meta_data = meta_data
                 await adaptor.update_stream_meta_data(self._stream_id, meta_data)
             for medium in sorted(self._untold):
                 event = {"streamId": self._stream_id, "eventType": self._presence.events()[medium]}
-                if self._play_only:
+                if self._presence.play_only:
                     # They are on nobody's list.
                     event["senderStreamName"] = self._presence.name
                 if self.send_event(event):

@@ -156,12 +156,21 @@ class TrackRemoved:
 class LocalMediaChanged:
     """State of the own microphone and camera; ``None`` means there is none in this call.
 
-    ``away``: both are off until one is back.
+    ``away``: both are off until one is back. ``play_only``: nothing of ours is sent.
     """
 
     microphone: bool | None
     camera: bool | None
     away: bool = False
+    play_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PublishingRefused:
+    """Who began to publish in the call only listens again: ``reason`` is why, one line, and ``hint`` the next step."""
+
+    reason: str
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +206,10 @@ class Wish(StrEnum):
     MICROPHONE_OFF = "TURN_YOUR_MIC_OFF"
     MICROPHONE_ON = "TURN_YOUR_MIC_ON"
     CAMERA_OFF = "TURN_YOUR_CAM_OFF"
+    SPEAK = "APPROVE_BECOME_PUBLISHER"
+    """Publish: a raised hand was seen."""
+    LISTEN = "MAKE_LISTENER_AGAIN"
+    """Publish no more."""
 
 
 class OnRequest(StrEnum):
@@ -209,7 +222,11 @@ class OnRequest(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModeratorRequest:
-    """``sender`` asks us to do ``wish``: answer with `Conference.answer_request`, unless it was ``obeyed`` already."""
+    """``sender`` asks us to do ``wish``: answer with `Conference.answer_request`, unless it was ``obeyed`` already.
+
+    The wire does not say who lets us speak or wants us to listen: both names are empty then. To speak takes devices,
+    so whoever owns them carries that out, with `Conference.begin_to_publish`.
+    """
 
     number: int
     wish: Wish
@@ -224,10 +241,10 @@ class Notice(StrEnum):
     HAND_RAISED = "REQUEST_BECOME_PUBLISHER"
     """A listener would like to speak."""
     MAY_SPEAK = "APPROVE_BECOME_PUBLISHER"
-    """We may speak: join again as a publisher."""
+    """We may speak; a `ModeratorRequest` follows, unless they are ignored."""
     MAY_NOT_SPEAK = "REJECT_BECOME_PUBLISHER"
     LISTEN_AGAIN = "MAKE_LISTENER_AGAIN"
-    """We shall only listen again."""
+    """We shall only listen again; a `ModeratorRequest` follows here too."""
     PINNED = "PIN_USER"
     """Somebody looks at us alone: a better picture is worth while."""
     UNPINNED = "UNPIN_USER"
@@ -258,6 +275,7 @@ Event: TypeAlias = (
     | TrackAdded
     | TrackRemoved
     | LocalMediaChanged
+    | PublishingRefused
     | ChatMessage
     | Reaction
     | ModeratorRequest

@@ -23,13 +23,26 @@ class Presence:
         self.stream_id = stream_id
         self.name = name or stream_id
         self.role = role
-        self._play_only = play_only
+        self.play_only = play_only
+        """Nothing of ours is sent."""
         self._audio = audio
         self._video = video
         self._recording: bool | None = None
         self._away: bool | None = None
         self._before = (False, False)
         """Microphone and camera before being away."""
+
+    def publish(self, audio: LocalTrack | None, video: LocalTrack | None) -> None:
+        """Take part with these from now on."""
+        self.play_only = False
+        self._audio, self._video = audio, video
+
+    def listen(self) -> None:
+        """Only listen and watch from now on."""
+        self.play_only = True
+        self._audio = self._video = None
+        if self._away:
+            self._away = False
 
     @property
     def _microphone(self) -> LocalTrack | None:
@@ -56,6 +69,7 @@ class Presence:
             None if self._microphone is None else self.microphone,
             None if self._camera is None else self.camera,
             self.away,
+            self.play_only,
         )
 
     def set_microphone(self, on: bool) -> bool:
@@ -110,6 +124,10 @@ class Presence:
                 return self._microphone is not None and not self.microphone
             case Wish.CAMERA_OFF:
                 return self.camera
+            case Wish.SPEAK:
+                return self.play_only
+            case Wish.LISTEN:
+                return not self.play_only
 
     def meta_data(self) -> str:
         """Both dialects of section 6.5."""
@@ -124,7 +142,7 @@ class Presence:
         if self._away is not None:
             # Our own word: no other client has one (section 6.5).
             state["isAway"] = self._away
-        if self._play_only:
+        if self.play_only:
             state["playOnly"] = True
         if self.role:
             state["role"] = self.role
@@ -150,7 +168,7 @@ class Presence:
             video=LOCAL_PREVIEW if self._camera is not None else None,
             audio=LOCAL_PREVIEW if self._microphone is not None else None,
             role=self.role,
-            play_only=self._play_only,
+            play_only=self.play_only,
             recording=self.recording,
             sharing=sharing,
             away=self.away,

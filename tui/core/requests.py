@@ -55,11 +55,18 @@ class Requests:
         sender = event.get("senderStreamId")
         if event.get("streamId") != self._own_id or not isinstance(sender, str) or not roster.verifies(sender):
             return None
+        return self._consider(wish, sender, roster.name_of(sender) or sender)
+
+    def invite(self, wish: Wish) -> Wish | None:
+        """To speak, or to listen only; the wire does not say who decided so (section 6.3). What to do at once."""
+        return self._consider(wish, "", "")
+
+    def _consider(self, wish: Wish, sender: str, name: str) -> Wish | None:
         asked = any(request.wish is wish and request.sender == sender for request in self._pending)
         if self._setting is OnRequest.IGNORE or asked or not self._needed(wish) or not self._allowance.take():
             return None
         obeyed = self._setting is OnRequest.OBEY
-        request = ModeratorRequest(next(_numbers), wish, sender, roster.name_of(sender) or sender, obeyed)
+        request = ModeratorRequest(next(_numbers), wish, sender, name, obeyed)
         if not obeyed:
             self._pending.append(request)
         self._emit(request)

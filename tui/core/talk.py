@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 _MEDIA_EVENTS = frozenset({"MIC_MUTED", "MIC_UNMUTED", "CAM_TURNED_OFF", "CAM_TURNED_ON"})
 _NOTICES = {str(notice): notice for notice in Notice}
-_WISHES = {str(wish): wish for wish in Wish}
+_INVITATIONS = {Notice.MAY_SPEAK: Wish.SPEAK, Notice.LISTEN_AGAIN: Wish.LISTEN}
+_WISHES = {str(wish): wish for wish in Wish if wish not in _INVITATIONS.values()}
 _DIALECTS = {str(dialect): dialect for dialect in Dialect}
 
 
@@ -144,6 +145,9 @@ class Talk:
         announced = read_notice(notice, event, self._own_id, self._roster)
         if announced is not None:
             self._emit(announced)
+            invitation = _INVITATIONS.get(notice)
+            if invitation is not None and self._requests.invite(invitation) is not None:
+                self._owner.comply(invitation)
         self._roster.hear_event(whom(notice, event), notice)
         if notice is Notice.SCREEN_SHARED:
             self._owner.look_again()
@@ -174,7 +178,9 @@ class Talk:
         return self._owner.send_event({"eventType": notice, "streamId": self._room, "senderStreamId": stream_id})
 
     def ask(self, wish: Wish, stream_id: str) -> bool:
-        """Ask something of a participant."""
+        """Ask something of a participant; the room hears of an invitation, whom it concerns."""
+        if wish in _INVITATIONS.values():
+            return self.answer_hand(Notice(wish), stream_id)
         return self._owner.send_event({"eventType": wish, "streamId": stream_id, "senderStreamId": self._own_id})
 
     def tell_pinned(self, stream_id: str, pinned: bool) -> bool:

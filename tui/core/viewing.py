@@ -26,7 +26,7 @@ class Viewing:
     def __init__(self, room: str, wisher: str) -> None:
         self._adaptor: WebRTCAdaptor | None = None
         self._room = room
-        self._wisher = wisher
+        self.wisher = wisher
         self.most: int | None = None
         self._page: tuple[int, int] | None = None
         self._pins: dict[str, str] = {}
@@ -38,7 +38,7 @@ class Viewing:
         """So many video slots at most."""
         self.most = count
         if self._adaptor is not None:
-            await self._adaptor.set_max_video_track_count(self._wisher, count)
+            await self._adaptor.set_max_video_track_count(self.wisher, count)
 
     async def repeat_most(self) -> None:
         """The own stream, whose wish it is, was published anew."""
@@ -101,7 +101,7 @@ class Viewing:
         """The room is played, for the first time or anew: say it all."""
         self._adaptor = adaptor
         if self.most is not None:
-            await adaptor.set_max_video_track_count(self._wisher, self.most)
+            await adaptor.set_max_video_track_count(self.wisher, self.most)
         if self._page is not None:
             await adaptor.update_video_track_assignments(self._room, *self._page)
         self._due = set(self._pins)
