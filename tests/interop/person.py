@@ -18,7 +18,17 @@ from tests.hearing import frequency
 from tests.seeing import eye_on
 from tests.waiting import until, until_found
 from tui.core.conference import Conference
-from tui.core.events import Callback, CallState, CallStateChanged, Event, Participant, TrackAdded, TrackRemoved
+from tui.core.events import (
+    Callback,
+    CallState,
+    CallStateChanged,
+    Event,
+    ModeratorRequest,
+    Participant,
+    TrackAdded,
+    TrackRemoved,
+    Wish,
+)
 from tui.media.generated import TestTone
 from tui.media.pictures import SolidColour
 
@@ -60,13 +70,30 @@ class Person:
     """A conference of which everything is noted; sees and hears by content."""
 
     def __init__(self, url: str, stream_id: str, **options: Any) -> None:
-        colour, pitch = LOOKS.get(stream_id, LOOKS["alice"])
-        media = {} if options.get("play_only") else {"audio": TestTone(pitch), "video": SolidColour(colour)}
+        self._look = LOOKS.get(stream_id, LOOKS["alice"])
+        media = {} if options.get("play_only") else self._shown()
         self._media = media | options
         self.stream_id = stream_id
         self.events: list[Event] = []
         self.tracks: dict[str, RemoteTrack] = {}
         self.conference = Conference(url, "room1", stream_id, self._note, name=stream_id.title(), **self._media)
+
+    def _shown(self) -> dict[str, Any]:
+        colour, pitch = self._look
+        return {"audio": TestTone(pitch), "video": SolidColour(colour)}
+
+    async def take_part(self) -> None:
+        """Who joined to watch is seen and heard from now on."""
+        self._media |= (shown := self._shown())
+        assert await self.conference.begin_to_publish(**shown)
+
+    async def request(self, wish: Wish) -> ModeratorRequest:
+        """What somebody asks of us."""
+        found = await until(
+            lambda: next((one for one in self.events if isinstance(one, ModeratorRequest) and one.wish is wish), None)
+        )
+        assert found is not None
+        return found
 
     def _note(self, event: Event) -> None:
         self.events.append(event)

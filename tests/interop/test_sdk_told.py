@@ -11,9 +11,10 @@ import pytest
 from tests.interop.person import people
 from tests.interop.tab import Tab, everybody_meets, room, tab
 from tests.waiting import until, until_found
+from tui.core.events import CallState, Wish
 from tui.server.options import Options
 from tui.server.signaling import RoomServer
-from tui.server.slots import Limits
+from tui.server.slots import Labels, Limits
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -112,6 +113,35 @@ async def test_slots_go_to_who_is_heard_by_the_browsers_own_levels(browser: Brow
             await until_found(partial(are_shown, speaker.stream_id), 20, f"{speaker.stream_id} in the slots")
             await asyncio.gather(erin.meets(speaker), alice.sees(speaker), alice.hears(speaker))
             await erin.gets({"eventType": "UPDATE_AUDIO_LEVEL", "streamId": silent.stream_id, "audioLevel": 127})
+
+
+@pytest.mark.parametrize("labels", Labels)
+async def test_a_tab_lets_a_listener_speak_who_is_seen_and_heard_until_told_to_listen(
+    browser: Browser, pages: str, labels: Labels
+) -> None:
+    """The room that was joined to watch goes on all along; what the official application sends (6.3)."""
+    async with (
+        RoomServer(allowed_origins=[pages], options=Options(labels=labels)) as server,
+        people(server, "alice", play_only=True) as (alice,),
+        tab(browser, pages, server.url, "bob") as bob,
+    ):
+        await bob.join()
+        await alice.meets(bob)
+        assert alice.conference.raise_hand()
+        about_alice = {"streamId": "room1", "senderStreamId": "alice"}
+        await bob.gets({"eventType": "REQUEST_BECOME_PUBLISHER"} | about_alice)
+        for _ in range(2):
+            alice.events.clear()
+            await bob.say({"eventType": "APPROVE_BECOME_PUBLISHER"} | about_alice)
+            await alice.conference.answer_request(await alice.request(Wish.SPEAK), True)
+            await alice.take_part()
+            await asyncio.gather(bob.meets(alice), alice.meets(bob))
+            assert "alice" not in alice.others()
+            await bob.say({"eventType": "MAKE_LISTENER_AGAIN"} | about_alice)
+            await alice.conference.answer_request(await alice.request(Wish.LISTEN), True)
+            await until_found(partial(shows, bob, set[str]()), 10, "nobody at bob")
+            await alice.meets(bob)
+        assert not [one for one in alice.states if one.state is not CallState.JOINED]
 
 
 async def test_who_only_plays_is_listed_by_the_older_way(browser: Browser, pages: str) -> None:
