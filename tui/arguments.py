@@ -207,7 +207,7 @@ def _add_ice(parser: argparse.ArgumentParser, *, secrets: bool = False) -> None:
 
 
 def _add_media(parser: argparse.ArgumentParser) -> None:
-    _add_switch(parser, "--play-only", "watch and listen only")
+    _add_switch(parser, "--play-only", "watch and listen only, until W takes part")
     _add_switch(parser, "--audio", "publish sound, or none")
     _add_switch(parser, "--video", "publish a picture, or none")
     parser.add_argument(

@@ -162,7 +162,8 @@ class Bridge:
             self._ringing = False
             roster, self._roster = self._roster, None
             if roster is not None:
-                self._crowd.follow(roster)
+                # Their hands have been seen.
+                self._hands -= self._crowd.follow(roster)
                 self._view = replace(self._view, people=self._crowd.draw())
             update = Update(self._view, tuple(self._lines), self._dropped, tuple(self._chat))
             self._lines.clear()
@@ -595,10 +596,12 @@ class Bridge:
         entry = aside(event, next(self._asides), self._clock())
         if entry is not None:
             self._chat.append(entry)
-        if isinstance(event, Announced) and event.notice is Notice.HAND_RAISED:
-            if len(self._hands) < HANDS:
-                self._hands.add(event.stream_id)
-            self._view = replace(self._view, people=self._crowd.draw())
+        match event:
+            case Announced(Notice.HAND_RAISED, stream_id) if len(self._hands) < HANDS:
+                self._hands.add(stream_id)
+            case Announced(Notice.MAY_NOT_SPEAK, stream_id):
+                self._hands.discard(stream_id)
+        self._view = replace(self._view, people=self._crowd.draw())
 
     def _question(self) -> Question | None:
         return question(self._requests[0]) if self._requests else None

@@ -39,9 +39,11 @@ class Crowd:
         self._roster: tuple[Participant, ...] = ()
         self._drawn: dict[str, tuple[_State, Person]] = {}
 
-    def follow(self, roster: Iterable[Participant]) -> None:
-        """Other people, or the same in another state."""
+    def follow(self, roster: Iterable[Participant]) -> set[str]:
+        """Other people, or the same in another state; who only listened and takes part from now on."""
+        listened = {participant.stream_id for participant in self._roster if participant.play_only}
         self._roster = tuple(roster)
+        return listened & {participant.stream_id for participant in self._roster if not participant.play_only}
 
     def draw(self) -> tuple[Person, ...]:
         """All of them: names cut, empty ones named, look-alikes told apart by their ids."""

@@ -9,7 +9,7 @@ import pytest
 
 from tests.ui.emulator import Emulator
 from tests.ui.room import OPTIONS, conference, drawn, people_of
-from tests.ui.scripted import AT, ROOM, Script, joined
+from tests.ui.scripted import AT, ROOM, SELF, Script, joined
 from tests.waiting import until
 from tui.core.events import Announced, CallState, ChatMessage, Notice, Reaction, RosterChanged
 from tui.screens.reaction import ReactionScreen
@@ -184,6 +184,23 @@ async def test_a_raised_hand_is_marked_and_answered() -> None:
         await pilot.press("a")
         await until(lambda: script.sessions[0].hands == [("streambob", True)])
         await until(lambda: "handraised" not in drawn(app))
+
+
+@pytest.mark.parametrize("may_speak", [True, False])
+async def test_a_hand_that_was_answered_is_down(may_speak: bool) -> None:
+    script = Script()
+    app = conference(script, replace(OPTIONS, play_only=True))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(lambda: app.view.state is CallState.JOINED)
+        listener = replace(SELF, play_only=True)
+        script.sessions[0].say(RosterChanged((listener, *ROOM[1:])))
+        await pilot.press("y")
+        await until(lambda: app.view.people and app.view.people[0].hand)
+        if may_speak:
+            script.sessions[0].say(RosterChanged(ROOM))
+        else:
+            script.sessions[0].say(Announced(Notice.MAY_NOT_SPEAK, SELF.stream_id, "Alice"))
+        await until(lambda: not app.view.people[0].hand)
 
 
 async def test_only_a_listener_raises_a_hand() -> None:
