@@ -20,8 +20,9 @@ SSH = {"SSH_CONNECTION": "192.0.2.1 5 192.0.2.2 22", "SSH_TTY": "/dev/pts/3"}
         ({}, "/dev/pts/1", Relay()),
         (SSH, "/dev/pts/3", Relay()),
         # mosh: sshd's environment on a terminal that is not sshd's.
-        (SSH, "/dev/pts/4", Relay(proxied=True)),
+        (SSH, "/dev/pts/4", Relay(proxied=True, connection=SSH["SSH_CONNECTION"])),
         ({"STY": "123.screen"}, "/dev/pts/1", Relay(proxied=True)),
+        ({"STY": "123.screen"} | SSH, "/dev/pts/3", Relay(proxied=True, connection=SSH["SSH_CONNECTION"])),
     ],
 )
 def test_without_tmux_the_environment_says_it(environ: dict[str, str], terminal: str, relay: Relay) -> None:
@@ -33,7 +34,7 @@ def test_without_tmux_the_environment_says_it(environ: dict[str, str], terminal:
     [
         ("on", "SSH_CONNECTION=192.0.2.1 5 192.0.2.2 22", Relay(passthrough=True)),
         ("all", "-SSH_CONNECTION", Relay(passthrough=True)),
-        ("off", "SSH_CONNECTION=192.0.2.1 5 192.0.2.2 22", Relay(proxied=True)),
+        ("off", "SSH_CONNECTION=192.0.2.1 5 192.0.2.2 22", Relay(proxied=True, connection=SSH["SSH_CONNECTION"])),
         ("off", "-SSH_CONNECTION", Relay()),
     ],
 )

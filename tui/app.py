@@ -184,7 +184,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
         self.set_class(self._ascii_only, "-ascii")
         self.set_keymap(self._keymap_by_id)
         pacer = Pacer(self._board.frames_per_second, proxied=self.relay.proxied)
-        self.projector = Projector(self, self._board, pacer, passthrough=self.relay.passthrough)
+        self.projector = Projector(self, self._board, pacer, relay=self.relay)
         self.projector.attach()
         if self._thin_from_the_start:
             self._thin(True)

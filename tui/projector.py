@@ -25,7 +25,9 @@ from tui.media.board import LOCAL
 from tui.media.canvas import Canvas
 from tui.media.cells import DEFAULT_COLOUR, Depth, Encoder
 from tui.media.pacing import NUMBERS
+from tui.relay import Relay, attached_by
 from tui.text import printable
+from tui.uplink import Arrivals, Uplink
 from tui.widgets.picture import blank, framed
 from tui.widgets.video_tile import VideoTile
 
@@ -108,7 +110,7 @@ class Sitter:
 class Projector:
     """Shows the pictures of the app's room; `attach` and `start` it once, `aclose` is idempotent.
 
-    ``passthrough``: questions have to go past a multiplexer. ``clock`` is ``time.monotonic`` or stands for it.
+    ``relay`` is what is between here and the terminal. ``clock`` is ``time.monotonic`` or stands for it.
     """
 
     def __init__(
@@ -117,13 +119,14 @@ class Projector:
         board: Board,
         pacer: Pacer,
         *,
-        passthrough: bool = False,
+        relay: Relay | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
         self._board = board
         self.pacer = pacer
-        self._passthrough = passthrough
+        self._relay = relay or Relay()
+        self._arrivals: Arrivals | None = None
         self._clock = clock
         self._tasks = Tasks()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pictures")
@@ -145,16 +148,23 @@ class Projector:
         """Ask how far the terminal is away, before there is anything on the line; then `start`."""
         driver = self._app.driver
         if driver is not None:
+            if self._relay.proxied and (uplink := Uplink.open(self._relay.connection)) is not None:
+                self._arrivals = Arrivals(uplink, self.pacer.answered, attached_by, self._lost)
+                self.pacer.proxied = False
             driver.answered, driver.written, driver.resumed = self._answered, self._written, self._resumed
             self._write(driver, b"", self._clock())
 
     def start(self) -> None:
         """Begin; nothing is written while nothing is to be seen."""
         self._tasks.spawn(self._run(), "pictures")
+        if self._arrivals is not None:
+            self._arrivals.start(self._tasks)
 
     async def aclose(self) -> None:
         """Show nothing more."""
         await self._tasks.aclose()
+        if self._arrivals is not None:
+            self._arrivals.close()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     @property
@@ -169,7 +179,13 @@ class Projector:
     # The driver's calls.
 
     def _answered(self, number: int, at: float) -> None:
-        self.pacer.answered(number, at)
+        if self._arrivals is None:
+            self.pacer.answered(number, at)
+        else:
+            self._arrivals.take(number, at)
+
+    def _lost(self) -> None:
+        self.pacer.proxied = True
 
     def _written(self, size: int) -> None:
         self.pacer.other(self._clock(), size)
@@ -344,10 +360,10 @@ class Projector:
         if data and driver.synchronized:
             data = BEGIN_UPDATE + data + END_UPDATE
         # The number is known only after, and as long whatever it is.
-        size = len(data) + len(driver.question(NUMBERS, self._passthrough))
+        size = len(data) + len(driver.question(NUMBERS, self._relay.passthrough))
         number = self.pacer.sent(now, size)
         self._text = 0
-        driver.show(data + driver.question(number, self._passthrough))
+        driver.show(data + driver.question(number, self._relay.passthrough))
         self.updates += bool(data)
 
 

@@ -25,6 +25,8 @@ class Relay:
     """They must be wrapped, to get past tmux to the terminal around it."""
     proxied: bool = False
     """Somebody on this machine may answer them: how far the terminal is away is not known."""
+    connection: str = ""
+    """What ``SSH_CONNECTION`` says of the way to the terminal, if it is known and somebody may answer on it."""
 
     def wrapped(self, sequence: str) -> str:
         """What brings a sequence to the terminal itself."""
@@ -39,12 +41,22 @@ def found_relay(environ: Mapping[str, str] = os.environ, terminal: str | None = 
         if _passes():
             return Relay(passthrough=True)
         # Without SSH in between, tmux and whoever looks at it are on one machine.
-        return Relay(proxied=_tmux("show-environment", "SSH_CONNECTION").startswith("SSH_CONNECTION="))
+        connection = attached_by(environ)
+        return Relay(proxied=bool(connection), connection=connection)
+    connection = environ.get("SSH_CONNECTION", "")
     if environ.get("STY"):
-        return Relay(proxied=True)
+        return Relay(proxied=True, connection=connection)
     # A terminal that is not sshd's own: mosh, or something like it.
-    remote = bool(environ.get("SSH_CONNECTION"))
-    return Relay(proxied=remote and environ.get("SSH_TTY") != terminal)
+    proxied = bool(connection) and environ.get("SSH_TTY") != terminal
+    return Relay(proxied=proxied, connection=connection if proxied else "")
+
+
+def attached_by(environ: Mapping[str, str] = os.environ) -> str:
+    """``SSH_CONNECTION`` of who attached to tmux last; empty without SSH, and where there is no tmux. Blocks."""
+    if not environ.get("TMUX"):
+        return ""
+    name, _, connection = _tmux("show-environment", "SSH_CONNECTION").partition("=")
+    return connection if name == "SSH_CONNECTION" else ""
 
 
 def _passes() -> bool:

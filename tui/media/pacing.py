@@ -40,6 +40,8 @@ _ASK_EVERY: Final = 1.0
 _NEAR: Final = 0.003
 """Who answers more quickly is on this machine."""
 _HEARD_NEAR: Final = 3
+_KNOWN: Final = 20
+"""Answers that are not from near until it is believed that none is."""
 
 _DOUBT: Final = 2.0
 """Seconds of waiting at the least size until there is a pause, to measure the way again."""
@@ -102,7 +104,8 @@ class Pacer:
     def __init__(self, frames_per_second: float, *, proxied: bool = False, cap: int = CAP) -> None:
         self.cells = 4000
         """Cells of all pictures that are seen: what the bytes must suffice for."""
-        self._proxied = proxied
+        self.proxied = proxied
+        """Who answers may be nearer than the terminal, and nobody knows more."""
         self._cap = cap
         self._ladder = Ladder(frames_per_second)
         self._flight: deque[_Update] = deque()
@@ -217,7 +220,8 @@ class Pacer:
         delay = now - update.at
         if delay < self._way.round_trip or (update.alone and not update.budget):
             self._way.took(delay)
-        self._near = self._near + 1 if delay < _NEAR else 0
+        # However busy this machine is: a few quick ones are enough, and no far terminal has any.
+        self._near += delay < _NEAR
         waited = delay - self._way.round_trip
         size = sum(update.size for update in passed)
         own = sum(update.own for update in passed)
@@ -253,8 +257,8 @@ class Pacer:
 
     @property
     def capped(self) -> bool:
-        """Somebody on this machine answers, the terminal is further away."""
-        return self._proxied and self._near >= _HEARD_NEAR
+        """Somebody on this machine answers, as far as is known: the terminal is further away."""
+        return self.proxied and (self._near >= _HEARD_NEAR or self._heard < _KNOWN)
 
     @property
     def reason(self) -> str:
