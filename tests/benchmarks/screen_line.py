@@ -3,9 +3,9 @@
     python -m tests.benchmarks.screen_line [--seconds 20] [--only TEXT …]
 
 prints a table, a row for each line: through a simulated terminal that reads its pseudo-terminal at a rate, 4 KiB or
-2 MiB of buffer before it; through a real ``sshd`` on loopback, with a relay between it and ``ssh`` that passes bytes at
-that rate; and both with tmux around the app, with and without its passthrough. Four people on 120x40 cells who talk,
-15 pictures per second asked for, and somebody who types in the chat.
+2 MiB of buffer before it; through a real ``sshd`` to an ``ssh`` at the far end of a thin wire (`thin_wire`, which needs
+root); and that with tmux around the app, with and without its passthrough. Four people on 120x40 cells who talk, 15
+pictures per second asked for, and somebody who types in the chat.
 
 Updates are those that came to the terminal; the age is that of the picture seen there, sampled each 20 ms; a key is
 answered when its letter is seen. All in seconds of one clock, as everything is on one machine; 50th and 95th
@@ -34,11 +34,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from tests.benchmarks import thin_wire
 from tests.interop import sshd
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 COLUMNS, ROWS, PEOPLE = 120, 40, 4
 COUNTER: Final = 0x2800
@@ -214,34 +215,6 @@ class Far:
         os.waitpid(self._pid, 0)
 
 
-@contextlib.asynccontextmanager
-async def relay(port: int, bytes_per_second: float) -> AsyncIterator[int]:
-    """A port on loopback that leads to this one; what comes from there comes at a rate, and both ways take time."""
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, out = await asyncio.open_connection("127.0.0.1", port, limit=_PIECE)
-        down = Line(bytes_per_second, ROUND_TRIP / 2, 2 * _PIECE, writer.write)
-        up = Line(1e9, ROUND_TRIP / 2, 1 << 20, out.write)
-
-        async def pump(source: asyncio.StreamReader, line: Line) -> None:
-            while data := await source.read(_PIECE):
-                line.put(data)
-                await line.room.wait()
-            writer.close()
-            out.close()
-
-        for work in (pump(there, down), pump(reader, up), down.run(), up.run()):
-            tasks.add(asyncio.create_task(work))
-
-    server = await asyncio.start_server(meet, "127.0.0.1", 0, limit=_PIECE)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Of one row."""
@@ -254,9 +227,7 @@ class Figures:
     reason: str
 
 
-async def measured(
-    setting: Setting, seconds: float, folder: Path, clip: Path, shell: sshd.SecureShell | None
-) -> Figures:
+async def measured(setting: Setting, seconds: float, folder: Path, clip: Path) -> Figures:
     """One row."""
     log = folder / "log"
     log.write_text("")
@@ -287,17 +258,17 @@ async def measured(
     async with contextlib.AsyncExitStack() as stack:
         bytes_per_second = setting.kilobits * 125
         if setting.ssh:
-            assert shell is not None
-            port = await stack.enter_async_context(relay(shell.port, bytes_per_second))
+            far_end = await stack.enter_async_context(thin_wire.thin_wire(bytes_per_second, ROUND_TRIP))
+            shell = await asyncio.to_thread(stack.enter_context, sshd.secure_shell(folder, thin_wire.HERE))
             exports = " ".join(f"{name}={value}" for name, value in environment.items())
             quoted = " ".join(f"'{word}'" for word in command)
             remote = f"cd {_PROJECT} && exec env {exports} {quoted}"
             options = ["-C"] if setting.compressed else []
-            command = [str(shell.bin / "ssh"), *options, "-tt", "-p", str(port), "127.0.0.1", remote]
+            command = [*far_end, str(shell.bin / "ssh"), *options, "-tt", "-p", str(shell.port), thin_wire.HERE, remote]
         tasks: list[asyncio.Task[None]] = []
         watcher = Watcher(lambda data: typed(data), setting.answers)
         if setting.ssh:
-            # The way is the relay's.
+            # The way is the wire's.
             far = Far(command, environment, watcher.feed)
             typed: Callable[[bytes], None] = far.write
             always = asyncio.Event()
@@ -417,18 +388,16 @@ async def _main(seconds: float, only: Sequence[str]) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         clip = folder / "clip.npy"
         _filmed(clip)
-        why = sshd.missing()
-        (folder / "s").mkdir()
-        shell = None if why else stack.enter_context(sshd.secure_shell(folder / "s"))
+        why = sshd.missing() or thin_wire.missing()
         for setting in SETTINGS:
             if only and not any(word in f"{setting.name} {setting.kilobits:g}" for word in only):
                 continue
-            if setting.ssh and shell is None:
+            if setting.ssh and why:
                 _print(setting, why)
                 continue
             try:
                 place = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
-                _print(setting, await measured(setting, seconds, place, clip, shell))
+                _print(setting, await measured(setting, seconds, place, clip))
             except AssertionError as error:
                 _print(setting, str(error))
 

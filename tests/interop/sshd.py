@@ -36,25 +36,26 @@ class SecureShell:
     port: int
     home: Path
     runtime: Path
+    host: str = "127.0.0.1"
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in a session without a terminal."""
-        ssh = [str(self.bin / "ssh"), "-p", str(self.port), "127.0.0.1", command]
+        ssh = [str(self.bin / "ssh"), "-p", str(self.port), self.host, command]
         return subprocess.run(ssh, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
 
 
 @contextlib.contextmanager
-def secure_shell(folder: Path) -> Iterator[SecureShell]:
-    """A server whose files are in ``folder``, which must have a short path."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+def secure_shell(folder: Path, host: str = "127.0.0.1") -> Iterator[SecureShell]:
+    """A server on this address whose files are in ``folder``, which must have a short path."""
+    with socket.create_server((host, 0)) as taken:
         port = taken.getsockname()[1]
-    shell = SecureShell(folder / "bin", port, folder / "home", folder / "run")
+    shell = SecureShell(folder / "bin", port, folder / "home", folder / "run", host)
     for made in (shell.bin, shell.home, shell.runtime):
         made.mkdir(mode=0o700)
     for key in ("host_key", "key"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / key)], check=True)
     (folder / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/key.pub\n"
+        f"Port {port}\nListenAddress {host}\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/key.pub\n"
         "PidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n"
         f"SetEnv HOME={shell.home} XDG_RUNTIME_DIR={shell.runtime}\n"
     )
