@@ -53,6 +53,10 @@ _SILENCE: Final = 3
 
 _SHARE: Final = 0.7
 """Of the time between two updates that one may take on the line; the rest is for text and keys."""
+_BRISK: Final = 0.35
+"""The same where that is enough for a good picture: what is seen is then the younger."""
+_ENOUGH: Final = 0.8
+"""Bytes of one update and cell that make a good picture."""
 _FILLED: Final = 0.9
 """Of the line at most, or what once waits on it would never get less."""
 _SHORTEST: Final = 0.03
@@ -309,6 +313,9 @@ class Pacer:
         allowed = share if self.fixed else self._budget
         if self.capped:
             allowed = min(allowed, share)
+        elif self._line.rate and not self.fixed:
+            brisk = _BRISK * self._line.rate / self.rung.frames_per_second
+            allowed = min(allowed, int(max(_ENOUGH * self.cells, brisk)))
         return min(allowed, THRIFTY) if self.thrifty else allowed
 
     @property
@@ -375,7 +382,12 @@ class Pacer:
                 self._budget = max(LEAST, int(self._budget * max(0.5, target / waited)))
                 self._cut = now
             self._doubling = False
-        elif update.budget and update.own >= _IN_FULL * update.budget and waited < _IN_FULL * target:
+        elif (
+            update.budget
+            and update.own >= _IN_FULL * update.budget
+            and waited < _IN_FULL * target
+            and self._budget <= self._allowed
+        ):
             self._budget = min(MOST, int(self._budget * (2 if self._doubling else 1.12)))
 
 
