@@ -44,7 +44,7 @@ from tui.core.events import (
 )
 from tui.crowd import Crowd
 from tui.errors import AntconfError, DeviceError
-from tui.session import HealthChanged, MutedSpeech, PictureChanged, QualityChanged, SoundChanged
+from tui.session import Asked, HealthChanged, MutedSpeech, PictureChanged, QualityChanged, SoundChanged
 from tui.text import printable, with_hint
 from tui.updates import (
     CallView,
@@ -58,6 +58,7 @@ from tui.updates import (
     chat_line,
     log_line,
     question,
+    request_line,
 )
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 
     from tui.config import JoinOptions
     from tui.core.events import Participant
+    from tui.favours import Favour
     from tui.media.board import Board
     from tui.session import CallEvent, Session, SessionFactory, SoundReport
     from tui.statistics import Statistics
@@ -301,6 +303,10 @@ class Bridge:
         self._ring()
         self._ask(self._set(lambda session: session.answer_hand(stream_id, granted)))
 
+    def ask(self, stream_id: str, favour: Favour) -> None:
+        """Ask somebody else in the room for something."""
+        self._ask(self._set(lambda session: session.ask(stream_id, favour)))
+
     def close_soon(self) -> None:
         """Leave and end the core's thread, without waiting; from any thread, any number of times."""
         if self._loop is not None:
@@ -487,6 +493,8 @@ class Bridge:
                     self._chat.append(chat_line(event))
                 case Reaction() | Announced():
                     self._announce(event)
+                case Asked():
+                    self._chat.append(request_line(event, next(self._asides), self._clock()))
                 case ModeratorRequest():
                     pass
                 case SoundChanged():
@@ -596,7 +604,7 @@ class Bridge:
             case SharingChanged(state, source, reason, hint):
                 said = ": ".join(filter(None, (state.value, source, with_hint(reason, hint))))
                 return LogLine(self._clock(), Direction.LOCAL, "share", printable(said), bool(reason))
-            case ChatMessage() | Reaction() | ModeratorRequest() | Announced():
+            case ChatMessage() | Reaction() | ModeratorRequest() | Announced() | Asked():
                 # Their data-channel messages are in the log already.
                 return None
             case SoundChanged():

@@ -21,12 +21,14 @@ from tui.core.events import (
     SharingChanged,
     TrackAdded,
     TrackRemoved,
+    Wish,
 )
 from tui.core.ice import named
 from tui.core.tasks import Tasks
 from tui.core.wire import is_stream_id
 from tui.desk import SoundDesk
 from tui.errors import DeviceError
+from tui.favours import Favour
 from tui.media.attention import Attention
 from tui.media.board import LOCAL
 from tui.media.reception import Reception
@@ -34,7 +36,7 @@ from tui.media.seating import Benches, Seating
 from tui.media.sharpness import Sharpness
 from tui.media.sources import CameraVideo, Sources, default_camera, open_picture, open_shared, open_sources
 from tui.quality import Qualities
-from tui.session import HealthChanged, MutedSpeech, PictureChanged, QualityChanged
+from tui.session import Asked, HealthChanged, MutedSpeech, PictureChanged, QualityChanged
 from tui.statistics import Statistics
 from tui.text import with_hint
 
@@ -54,6 +56,11 @@ _ATTEND_SECONDS = 0.1
 _LONGEST_HELD = 10.0
 _LOW_HEIGHT = 144
 """Pixels of the pictures that are asked for on a thin line."""
+_WISHES = {
+    Favour.MUTE: Wish.MICROPHONE_OFF,
+    Favour.UNMUTE: Wish.MICROPHONE_ON,
+    Favour.HIDE: Wish.CAMERA_OFF,
+}
 
 
 class Call:
@@ -292,6 +299,13 @@ class Call:
         """`Session`."""
         self._sent("answer", self._conference is not None and self._conference.answer_hand(stream_id, granted))
 
+    async def ask(self, stream_id: str, favour: Favour) -> None:
+        """`Session`."""
+        done = self._conference is not None and _asked(self._conference, stream_id, favour)
+        self._sent("request", done)
+        if done:
+            self._emit(Asked(stream_id, self._names.get(stream_id, stream_id), favour))
+
     def _sent(self, what: str, done: bool) -> None:
         if not done:
             text = "not sent: there is no way to the room just now"
@@ -425,3 +439,13 @@ class Call:
 
     def _note(self, text: str) -> None:
         self._emit(Callback("device", text, Direction.LOCAL, time.time()))
+
+
+def _asked(conference: Conference, stream_id: str, favour: Favour) -> bool:
+    match favour:
+        case Favour.LISTEN:
+            return conference.make_listener(stream_id)
+        case Favour.SPEAK:
+            return conference.answer_hand(stream_id, True)
+        case _:
+            return conference.ask(_WISHES[favour], stream_id)

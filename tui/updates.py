@@ -19,6 +19,7 @@ from tui.text import compact, paragraphs, printable, redacted, written
 
 if TYPE_CHECKING:
     from tui.core.events import Announced, Callback, ChatMessage, ModeratorRequest
+    from tui.session import Asked
 
 _NAME_LIMIT = 40
 ID_LIMIT = 40
@@ -246,6 +247,12 @@ def aside(event: Reaction | Announced, number: int, at: float) -> ChatLine | Non
     else:
         return None
     return ChatLine(-number, at, name, text, aside=True)
+
+
+def request_line(asked: Asked, number: int, at: float) -> ChatLine:
+    """What we asked somebody for, as an entry of the chat."""
+    name = called(asked.name)
+    return ChatLine(-number, at, name, f"you ask {name} to {asked.favour}", own=True, aside=True)
 
 
 REACTIONS: Final = {
