@@ -398,15 +398,17 @@ class Call:
             await conference.set_quality(height, owner)
 
     async def _seat(self, conference: Conference) -> None:
-        featured, alone = self._board.featured
+        (featured, alone), shown = self._board.featured, self._board.page
         if featured is not None and not is_stream_id(featured):
             # Nobody has said yet whose picture it is.
             featured = None
-        for owner, pinned in self._seating.pins(featured, alone, self._benches):
+        for owner, pinned in self._seating.pins(featured, alone, self._benches, shown=shown):
             if pinned:
                 await conference.pin(owner)
             else:
                 await conference.unpin(owner)
+        if (page := self._seating.page(shown, self._benches)) is not None:
+            await conference.show_page(*page)
         if (most := self._seating.most(featured, alone, self._benches)) is not None:
             await conference.set_max_video_tracks(most)
 

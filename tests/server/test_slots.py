@@ -225,11 +225,14 @@ def test_pages_show_those_who_have_no_slot() -> None:
     assert table.video == ["e", ""]
     table.slots.turn_to(0, 2)
     table.deal()
-    assert set(table.video) == {"e", "a"}
+    assert set(table.video) == {"a", "b"}
+    table.wait()
+    table.deal(a=60, d=10)
+    assert set(table.video) == {"a", "d"}
     for nonsense in ((-1, 2), (2, 0), (99, 5)):
         table.slots.turn_to(*nonsense)
         table.deal()
-        assert set(table.video) == {"e", "a"}
+        assert set(table.video) == {"a", "d"}
 
 
 def test_limited_slots_that_are_named_after_streams_move_by_way_of_an_empty_one() -> None:
