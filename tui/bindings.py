@@ -97,7 +97,7 @@ ROOM: Final = (
         "M",
         "app.moderate",
         "Moderate",
-        "Ask the selected person to mute, to turn the camera off and the like.",
+        "Ask the selected person to mute and the like.",
     ),
     _key("room.statistics", "g", "app.statistics", "Statistics", "How connections and tracks do, and did of late."),
     _key("room.settings", "s", "app.settings", "Settings", "Change server, room or name, then join."),
