@@ -148,12 +148,12 @@ class Seating:
         if (self._page is None and not is_short) or not self._pace.take():
             return None
         if self._page is None:
-            self._seats = len(benches.seated)
+            self._seats = max(1, len(benches.seated))
         self._page, self._page_at, self._is_checked, self._before = wanted, now, False, benches.seated
         return self._shifted(wanted)
 
     def _corrected(self, page: tuple[int, int], benches: Benches) -> tuple[int, int] | None:
-        """The page anew when others came than were meant: the server also counts shared screens, but nobody mute."""
+        """The page anew when others came than were meant: the server counts screens too, and only who sends pictures."""
         came = benches.seated - benches.pinned - {self._pinned}
         first = next((place for place, one in enumerate(benches.order) if one in came), page[0])
         if self._is_checked or benches.seated == self._before or first == page[0] or not self._pace.take():
