@@ -153,7 +153,7 @@ class Seating:
         return self._shifted(wanted)
 
     def _corrected(self, page: tuple[int, int], benches: Benches) -> tuple[int, int] | None:
-        """The page anew when others came than were meant: the server counts screens too, and only who sends pictures."""
+        """The page anew when others came than were meant: the server counts every picture, also of screens."""
         came = benches.seated - benches.pinned - {self._pinned}
         first = next((place for place, one in enumerate(benches.order) if one in came), page[0])
         if self._is_checked or benches.seated == self._before or first == page[0] or not self._pace.take():
