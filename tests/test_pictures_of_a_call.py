@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.core.peers import GREEN, RED, is_colour
+from tests.core.peers import BLUE, GREEN, RED, is_colour
+from tests.server.raw_client import RawClient
 from tests.waiting import until
 from tui.call import Call
 from tui.config import JoinOptions
@@ -23,7 +24,7 @@ from tui.server.signaling import RoomServer
 from tui.server.slots import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from tests.core.peers import Colour
     from tui.core.events import Participant
@@ -63,6 +64,11 @@ class Spectator:
         frame = self.board.frame(video.key)
         return frame is not None and is_colour(frame, colour)
 
+    def has_a_picture(self, stream_id: str, colour: Colour) -> bool:
+        """Whether their slot is known, and shows them."""
+        keys = {one.stream_id: one.video for one in self.people}
+        return any(video.key == keys.get(stream_id) and self.shows(video, colour) for video in self.videos)
+
     def is_coloured(self, video: RemoteTrack) -> bool:
         return self.shows(video, RED) or self.shows(video, GREEN)
 
@@ -74,9 +80,9 @@ async def server() -> AsyncIterator[RoomServer]:
 
 
 @contextlib.asynccontextmanager
-async def room(url: str, slots: int = 2) -> AsyncIterator[Spectator]:
-    """Two people with pictures, and who watches them in so many slots."""
-    pictures = [SolidColour(RED), SolidColour(GREEN)]
+async def room(url: str, slots: int = 2, colours: Sequence[Colour] = (RED, GREEN)) -> AsyncIterator[Spectator]:
+    """Two people with pictures, or more, and who watches them in so many slots."""
+    pictures = [SolidColour(colour) for colour in colours]
     people = [
         Conference(url, "room1", f"p{number}", lambda _: None, video=picture) for number, picture in enumerate(pictures)
     ]
@@ -157,6 +163,37 @@ async def test_whoever_is_large_has_a_picture_though_the_slots_are_too_few(monke
         await until(lambda: spectator.limits[-1:] == [1], what="fewer slots")
         spectator.board.feature(None)
         await until(lambda: spectator.limits[-1] > 1, what="all slots again")
+
+
+async def test_turning_the_page_brings_the_pictures_of_the_people_on_it_and_back() -> None:
+    colours = (RED, GREEN, BLUE, (200, 200, 30))
+    async with (
+        RoomServer(options=Options(limits=Limits(video=2))) as server,
+        await RawClient.open(server.url) as heard,
+    ):
+        # The server counts only who sends a picture.
+        await heard.publish("heard", hertz=440)
+        async with room(server.url, colours=colours) as spectator:
+            await until(lambda: len(spectator.people) == 6, what="everybody on the list")
+
+            def have_pictures(*people: int) -> bool:
+                # A slot that was empty comes back with another track.
+                spectator.see(*spectator.videos)
+                return all(spectator.has_a_picture(f"p{one}", colours[one]) for one in people)
+
+            await until(lambda: have_pictures(0, 1), what="the first two pictures")
+            assert "updateVideoTrackAssignmentsCommand" not in spectator.sent
+            for _ in range(2):
+                spectator.board.turn_to(["p2", "p3"])
+                await until(lambda: have_pictures(2, 3), what="the second page")
+                spectator.board.turn_to([])
+                await until(lambda: have_pictures(0, 1), what="the first page")
+            spectator.board.feature("p0")
+            spectator.board.turn_to(["p3"])
+            await until(lambda: have_pictures(0, 3), what="who is large, and the last page")
+            spectator.board.feature(None)
+            spectator.board.turn_to([])
+            await until(lambda: have_pictures(0, 1), what="the first page")
 
 
 async def test_a_server_with_one_quality_is_asked_what_it_has_and_for_nothing_else(server: RoomServer) -> None:

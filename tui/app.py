@@ -28,6 +28,7 @@ from tui.commands import Commands, Themes
 from tui.core.events import CallState, Direction, ShareState
 from tui.errors import ExitCode, FileError
 from tui.export import export
+from tui.favours import favours
 from tui.herald import NAMING, Herald
 from tui.layouts import Layout
 from tui.media.board import Board
@@ -36,6 +37,7 @@ from tui.projector import Projector
 from tui.relay import Relay
 from tui.screens.devices import DeviceScreen, Kind
 from tui.screens.event import EventScreen
+from tui.screens.favour import FavourScreen
 from tui.screens.help import HelpScreen
 from tui.screens.join import JoinScreen
 from tui.screens.leave import Choice, LeaveScreen
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from tui.config import JoinOptions
+    from tui.core.events import Wish
     from tui.driver import TerminalDriver
     from tui.herald import Heard
     from tui.media.cells import Look
@@ -360,6 +363,9 @@ class ConferenceApp(App[None], inherit_bindings=False):
                 return True if view.state is CallState.JOINED else None
             case "admit":
                 return True if self._selected is not None and self._selected.hand else None
+            case "moderate":
+                possible = view.state is CallState.JOINED and self._selected is not None and favours(self._selected)
+                return True if possible else None
             case "details":
                 return True if self._room.selected is not None else None
             case "person_volume" | "silence_person":
@@ -598,6 +604,15 @@ class ConferenceApp(App[None], inherit_bindings=False):
         """Let the selected person speak or not."""
         if (person := self._selected) is not None and person.hand:
             self._bridge.answer_hand(person.key, granted)
+
+    def action_moderate(self) -> None:
+        """Choose what to ask of the selected person."""
+        if self.screen is self._room and (person := self._selected) is not None:
+            self.push_screen(FavourScreen(person, self._marks.ellipsis), partial(self._moderate, person.key))
+
+    def _moderate(self, stream_id: str, favour: Wish | None) -> None:
+        if favour is not None:
+            self._bridge.ask(stream_id, favour)
 
     def action_settings(self) -> None:
         """Ask where to go, and go there."""

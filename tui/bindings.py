@@ -99,6 +99,13 @@ ROOM: Final = (
     _key("room.hand", "y", "app.hand", "Raise hand", "Ask to be allowed to speak."),
     _key("room.admit", "a", "app.admit(True)", "Let speak", "Let the selected person speak, whose hand is raised."),
     _key("room.refuse", "u", "app.admit(False)", "Do not let speak", "Ask the selected person to go on listening."),
+    _key(
+        "room.moderate",
+        "M",
+        "app.moderate",
+        "Moderate",
+        "Ask the selected person to mute and the like.",
+    ),
     _key("room.statistics", "g", "app.statistics", "Statistics", "How connections and tracks do, and did of late."),
     _key("room.settings", "s", "app.settings", "Settings", "Change server, room or name, then join."),
     _key("room.people", "p", "pane('people')", "People", "Go to the list of people."),
@@ -202,6 +209,13 @@ REACTIONS: Final = (
     _key("reaction.close", "escape,q,r", "screen.dismiss", "Close", "Show nothing."),
 )
 
+FAVOURS: Final = (
+    _key("favour.choose", "enter,space", "select", "Ask", "Ask for the selected one."),
+    _key("favour.up", "up", "cursor_up", "Up", "Select the one above."),
+    _key("favour.down", "down", "cursor_down", "Down", "Select the one below."),
+    _key("favour.close", "escape,q,M", "screen.dismiss", "Close", "Ask for nothing."),
+)
+
 SHARE: Final = (
     _key("share.choose", "enter,space", "select", "Share", "Share the selected one."),
     _key("share.up", "up", "cursor_up", "Up", "Select the one above."),
@@ -264,6 +278,7 @@ GROUPS: Final[dict[str, tuple[Binding, ...]]] = {
     "Chat": CHAT_HISTORY,
     "Chat field": CHAT_INPUT,
     "Reactions": REACTIONS,
+    "Ask somebody to": FAVOURS,
     "Share a screen": SHARE,
     "Path of a file": PATH,
     "Statistics": STATISTICS,

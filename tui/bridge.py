@@ -46,7 +46,7 @@ from tui.core.events import (
 )
 from tui.crowd import Crowd
 from tui.errors import AntconfError, DeviceError
-from tui.session import HealthChanged, MutedSpeech, PictureChanged, QualityChanged, SoundChanged
+from tui.session import Asked, HealthChanged, MutedSpeech, PictureChanged, QualityChanged, SoundChanged
 from tui.text import printable, with_hint
 from tui.updates import (
     CallView,
@@ -60,6 +60,7 @@ from tui.updates import (
     chat_line,
     log_line,
     question,
+    request_line,
 )
 
 if TYPE_CHECKING:
@@ -326,6 +327,10 @@ class Bridge:
         self._ring()
         self._ask(self._set(lambda session: session.answer_hand(stream_id, granted)))
 
+    def ask(self, stream_id: str, favour: Wish) -> None:
+        """Ask somebody else in the room for something."""
+        self._ask(self._set(lambda session: session.ask(stream_id, favour)))
+
     def close_soon(self) -> None:
         """Leave and end the core's thread, without waiting; from any thread, any number of times."""
         if self._loop is not None:
@@ -523,6 +528,8 @@ class Bridge:
                     self._chat.append(chat_line(event))
                 case Reaction() | Announced():
                     self._announce(event)
+                case Asked():
+                    self._chat.append(request_line(event, next(self._asides), self._clock()))
                 case ModeratorRequest():
                     pass
                 case SoundChanged():
@@ -638,7 +645,7 @@ class Bridge:
             case SharingChanged(state, source, reason, hint):
                 said = ": ".join(filter(None, (state.value, source, with_hint(reason, hint))))
                 return LogLine(self._clock(), Direction.LOCAL, "share", printable(said), bool(reason))
-            case ChatMessage() | Reaction() | ModeratorRequest() | Announced():
+            case ChatMessage() | Reaction() | ModeratorRequest() | Announced() | Asked():
                 # Their data-channel messages are in the log already.
                 return None
             case SoundChanged():

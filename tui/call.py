@@ -22,6 +22,7 @@ from tui.core.events import (
     SharingChanged,
     TrackAdded,
     TrackRemoved,
+    Wish,
 )
 from tui.core.ice import named
 from tui.core.tasks import Tasks
@@ -35,7 +36,7 @@ from tui.media.seating import Benches, Seating
 from tui.media.sharpness import Sharpness
 from tui.media.sources import CameraVideo, Sources, default_camera, open_picture, open_shared, open_sources
 from tui.quality import Qualities
-from tui.session import HealthChanged, MutedSpeech, PictureChanged, QualityChanged
+from tui.session import Asked, HealthChanged, MutedSpeech, PictureChanged, QualityChanged
 from tui.statistics import Statistics
 from tui.text import with_hint
 
@@ -333,6 +334,13 @@ class Call:
         """`Session`."""
         self._sent("answer", self._conference is not None and self._conference.answer_hand(stream_id, granted))
 
+    async def ask(self, stream_id: str, favour: Wish) -> None:
+        """`Session`."""
+        done = self._conference is not None and self._conference.ask(favour, stream_id)
+        self._sent("request", done)
+        if done:
+            self._emit(Asked(stream_id, self._names.get(stream_id, stream_id), favour))
+
     def _sent(self, what: str, done: bool) -> None:
         if not done:
             text = "not sent: there is no way to the room just now"
@@ -427,15 +435,17 @@ class Call:
             await conference.set_quality(height, owner)
 
     async def _seat(self, conference: Conference) -> None:
-        featured, alone = self._board.featured
+        (featured, alone), shown = self._board.featured, self._board.page
         if featured is not None and not is_stream_id(featured):
             # Nobody has said yet whose picture it is.
             featured = None
-        for owner, pinned in self._seating.pins(featured, alone, self._benches):
+        for owner, pinned in self._seating.pins(featured, alone, self._benches, shown=shown):
             if pinned:
                 await conference.pin(owner)
             else:
                 await conference.unpin(owner)
+        if (page := self._seating.page(shown, self._benches)) is not None:
+            await conference.show_page(*page)
         if (most := self._seating.most(featured, alone, self._benches)) is not None:
             await conference.set_max_video_tracks(most)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tui.config import JoinOptions
-    from tui.core.events import ModeratorRequest
+    from tui.core.events import ModeratorRequest, Wish
     from tui.media.board import Board
     from tui.statistics import Health, Statistics
 
@@ -64,7 +64,16 @@ class QualityChanged:
     people: Mapping[str, tuple[Health, str]]
 
 
-CallEvent: TypeAlias = Event | SoundChanged | MutedSpeech | PictureChanged | HealthChanged | QualityChanged
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """We asked somebody in the room for something; what they do is their own choice."""
+
+    stream_id: str
+    name: str
+    favour: Wish
+
+
+CallEvent: TypeAlias = Event | SoundChanged | MutedSpeech | PictureChanged | HealthChanged | QualityChanged | Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +192,9 @@ class Session(Protocol):
 
     async def answer_hand(self, stream_id: str, granted: bool) -> None:
         """Tell a listener who raised a hand whether to speak."""
+
+    async def ask(self, stream_id: str, favour: Wish) -> None:
+        """Ask somebody for something; told by `Asked`, or a line in the log says why not."""
 
     async def aclose(self) -> None:
         """Leave if need be and give everything back; idempotent."""

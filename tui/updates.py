@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from tui.core.events import CallState, Direction, Notice, Reaction, ShareState, Wish
 from tui.errors import ExitCode
+from tui.favours import FAVOURS
 from tui.statistics import Health
 from tui.text import compact, paragraphs, printable, redacted, written
 
 if TYPE_CHECKING:
     from tui.core.events import Announced, Callback, ChatMessage, ModeratorRequest
+    from tui.session import Asked
 
 _NAME_LIMIT = 40
 ID_LIMIT = 40
@@ -250,6 +252,12 @@ def aside(event: Reaction | Announced, number: int, at: float) -> ChatLine | Non
     else:
         return None
     return ChatLine(-number, at, name, text, aside=True)
+
+
+def request_line(asked: Asked, number: int, at: float) -> ChatLine:
+    """What we asked somebody for, as an entry of the chat."""
+    name = called(asked.name)
+    return ChatLine(-number, at, name, f"you ask {name} to {FAVOURS[asked.favour]}", own=True, aside=True)
 
 
 REACTIONS: Final = {

@@ -1398,7 +1398,7 @@ async def test_outside_of_a_room_nothing_can_be_said() -> None:
     assert not conference.react("thumbs_up")
     assert not conference.raise_hand()
     assert not conference.answer_hand("bob", True)
-    assert not conference.make_listener("bob")
+    assert not conference.ask(Wish.LISTEN, "bob")
     assert not conference.ask(Wish.MICROPHONE_OFF, "bob")
     assert room.events == []
 

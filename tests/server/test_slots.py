@@ -225,11 +225,29 @@ def test_pages_show_those_who_have_no_slot() -> None:
     assert table.video == ["e", ""]
     table.slots.turn_to(0, 2)
     table.deal()
-    assert set(table.video) == {"e", "a"}
+    assert set(table.video) == {"a", "b"}
+    table.wait()
+    table.deal(a=60, d=10)
+    assert set(table.video) == {"a", "d"}
     for nonsense in ((-1, 2), (2, 0), (99, 5)):
         table.slots.turn_to(*nonsense)
         table.deal()
-        assert set(table.video) == {"e", "a"}
+        assert set(table.video) == {"a", "d"}
+
+
+def test_the_first_page_is_dealt_once_and_takes_no_slot_from_anybody() -> None:
+    table = Table(Limits(video=3), *"abc")
+    table.slots.turn_to(0, 1)
+    table.deal()
+    assert table.video == ["a", "b", "c"]
+    table.deal(d=SILENCE)
+    table.wait()
+    table.deal(d=10)
+    assert "d" in table.video, "what was asked for long ago does not count any more"
+    table.slots.turn_to(0, 2)
+    table.deal(d=10)
+    assert {"a", "b"} < set(table.video)
+    assert "" not in table.video
 
 
 def test_limited_slots_that_are_named_after_streams_move_by_way_of_an_empty_one() -> None:

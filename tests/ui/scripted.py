@@ -28,14 +28,14 @@ from tui.core.events import (
     SharingChanged,
 )
 from tui.media.board import LOCAL
-from tui.session import PictureChanged, SoundChanged, SoundReport
+from tui.session import Asked, PictureChanged, SoundChanged, SoundReport
 from tui.statistics import Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tui.config import JoinOptions
-    from tui.core.events import ModeratorRequest
+    from tui.core.events import ModeratorRequest, Wish
     from tui.media.board import Board
     from tui.session import CallEvent
 
@@ -118,6 +118,7 @@ class ScriptedSession:
         self.said: list[str] = []
         self.reactions: list[str] = []
         self.hands: list[tuple[str, bool]] = []
+        self.favours: list[tuple[str, Wish]] = []
         self.voices: dict[str, tuple[float, bool]] = {}
         self.held: list[float] = []
         self.shared: list[str] = []
@@ -248,6 +249,12 @@ class ScriptedSession:
 
     async def answer_hand(self, stream_id: str, granted: bool) -> None:
         self.hands.append((stream_id, granted))
+
+    async def ask(self, stream_id: str, favour: Wish) -> None:
+        self.favours.append((stream_id, favour))
+        people = [one for event in self.script.events if isinstance(event, RosterChanged) for one in event.participants]
+        name = next((one.name for one in people if one.stream_id == stream_id), stream_id)
+        self.emit(Asked(stream_id, name, favour))
 
     async def aclose(self) -> None:
         self.closed += 1

@@ -209,6 +209,28 @@ async def test_nothing_else_is_decoded_for_one_picture() -> None:
         await until(lambda: board.featured == (None, False))
 
 
+@pytest.mark.parametrize("layout", [Layout.GRID, Layout.SPEAKER])
+async def test_the_core_is_told_who_is_on_a_later_page(layout: Layout) -> None:
+    script = Script(joined(sharing("stream14", CROWD)))
+    app = conference(script, layout=layout)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(lambda: len(app.view.people) == 16 and len(shown(app)) > 1)
+        board = script.sessions[0].board
+        assert board.page == ()
+        pages = [shown(app)]
+        await pilot.press("n")
+        await until(lambda: shown(app) != pages[0])
+        beside = shown(app)[1:] if layout is Layout.SPEAKER else shown(app)
+        assert list(board.page) == beside
+        assert not {"streamalice", "stream14_presentation"} & set(board.page)
+        await pilot.press("N", "N")
+        await until(lambda: "stream14" in shown(app))
+        assert list(board.page)[-1] == "stream14"
+        assert "stream14_presentation" not in board.page
+        await pilot.press("h" if layout is Layout.SPEAKER else "n")
+        await until(lambda: board.page == ())
+
+
 async def test_who_shares_is_seen_by_their_screen_and_oneself_by_anybodys() -> None:
     app = conference(Script(joined(sharing("streamcarol")), still=True))
     async with app.run_test(size=(120, 36)) as pilot:

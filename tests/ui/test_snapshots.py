@@ -475,6 +475,11 @@ def test_reactions(snap_compare: Compare) -> None:
     assert snap_compare(conference(Script(still=True)), run_before=when(CallState.JOINED, "r", "down"))
 
 
+def test_favours(snap_compare: Compare) -> None:
+    """What to ask of somebody who is heard and seen."""
+    assert snap_compare(conference(Script(still=True)), run_before=when(CallState.JOINED, "down", "M", "down"))
+
+
 def test_log_found(snap_compare: Compare) -> None:
     """Lines that were looked for, one of them selected."""
     app = conference(Script(still=True))

@@ -445,10 +445,6 @@ class Conference:
         """Tell a listener who raised a hand whether to speak; ``False`` when there is no channel."""
         return self._talk.answer_hand(Notice.MAY_SPEAK if granted else Notice.MAY_NOT_SPEAK, stream_id)
 
-    def make_listener(self, stream_id: str) -> bool:
-        """Tell a speaker to listen again; ``False`` when there is no channel."""
-        return self._talk.answer_hand(Notice.LISTEN_AGAIN, stream_id)
-
     def ask(self, wish: Wish, stream_id: str) -> bool:
         """Ask a participant to mute and the like, as a moderator; ``False`` when there is no channel."""
         return self._talk.ask(wish, stream_id)

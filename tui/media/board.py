@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import av
 
@@ -32,6 +32,7 @@ class Board:
         self._lock = threading.Lock()
         self._wishes: dict[str, Size] = {}
         self._featured: tuple[str | None, bool] = (None, False)
+        self._page: tuple[str, ...] = ()
         self._frames: dict[str, av.VideoFrame] = {}
         self._stopped: dict[str, float] = {}
         self._levels: dict[str, float] = {}
@@ -61,6 +62,17 @@ class Board:
         """Core: the stream id of the large one, ``None`` when nobody else is; whether nobody but them is to be seen."""
         with self._lock:
             return self._featured
+
+    def turn_to(self, stream_ids: Collection[str]) -> None:
+        """Screen: these people are on the page of tiles that is seen; nobody is meant by the first one, or by none."""
+        with self._lock:
+            self._page = tuple(stream_ids)
+
+    @property
+    def page(self) -> tuple[str, ...]:
+        """Core: who is on the page that is seen, when it is not the first."""
+        with self._lock:
+            return self._page
 
     def show(self, key: str, frame: av.VideoFrame) -> None:
         """Core: this is the newest frame, and the picture moves; dropped when nobody wants it any more."""

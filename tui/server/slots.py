@@ -84,6 +84,8 @@ class Slots:
         self._seated: dict[tuple[Kind, str], float] = {}
         self._pins: dict[str, str] = {}
         self._page: tuple[int, int] | None = None
+        self._first = 0
+        """So many from the first participant on are to be seated, once."""
 
     def of(self, kind: Kind) -> tuple[Slot, ...]:
         """The slots of one kind, in the order of their creation."""
@@ -96,8 +98,9 @@ class Slots:
         self._video_wish = max(count, UNLIMITED)
 
     def turn_to(self, offset: int, size: int) -> None:
-        """Show a page of the participants; the first page is the one that follows the speakers."""
+        """Show a page of the participants; the first one only to begin with, from then on it follows the speakers."""
         self._page = (offset, size) if offset > 0 and size > 0 else None
+        self._first = max(size, 0) if offset == 0 else 0
 
     def pin(self, stream_id: str, label: str) -> None:
         """Show this participant in that video slot whoever speaks; ignored when there is no such slot."""
@@ -139,6 +142,9 @@ class Slots:
     def _chosen(self, kind: Kind, present: list[str], levels: Mapping[str, int], now: float) -> list[str]:
         """Who shall have a slot."""
         limit = self._limit(kind)
+        begin: list[str] = []
+        if kind is Kind.VIDEO:
+            begin, self._first = present[: self._first], 0
         if not 0 <= limit < len(present):
             return present
         self.contested = True
@@ -147,7 +153,7 @@ class Slots:
             first, size = self._page
             if page := present[first : first + size]:
                 return list(dict.fromkeys([*pinned, *page]))[:limit]
-        chosen = [*pinned, *self._sitting(kind, present, pinned)][:limit]
+        chosen = list(dict.fromkeys([*pinned, *begin, *self._sitting(kind, present, pinned)]))[:limit]
         waiting = [stream_id for stream_id in present if stream_id not in chosen]
         waiting.sort(key=lambda stream_id: levels.get(stream_id, SILENCE))
         for stream_id in waiting:

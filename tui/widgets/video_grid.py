@@ -193,6 +193,7 @@ class VideoGrid(Container, can_focus=False):
         stage = best_stage(len(others), *self.size)
         if stage is None:
             self.post_message(self.Paged(0, 1))
+            self._board.turn_to(())
             return Scene([large], Tiling(1, 1))
         strip, page = stage.strip, [large, *self._on_page(others, stage.strip.places)]
         if stage.beside:
@@ -205,7 +206,10 @@ class VideoGrid(Container, can_focus=False):
         pages = max(1, -(-len(pictures) // places))
         self._page %= pages
         self.post_message(self.Paged(self._page, pages))
-        return pictures[self._page * places : (self._page + 1) * places]
+        page = pictures[self._page * places : (self._page + 1) * places]
+        people = [one.key for one in page if not (one.is_self or one.owner)]
+        self._board.turn_to(people if self._page else ())
+        return page
 
     def _show(self, scene: Scene, aside: str, *, leads: bool) -> None:
         # Tiles are kept when fewer are needed: mounting takes longer than hiding.
