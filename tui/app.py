@@ -5,6 +5,7 @@ Used by the command line, which runs it through `tui.terminal.run_app`, and by t
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 import sys
@@ -150,7 +151,7 @@ class ConferenceApp(App[None], inherit_bindings=False):
         self.projector: Projector | None = None
         """Shows the pictures, from the first screen on."""
         self._remembered = True
-        self._taking: Timer | None = None
+        self._taking: asyncio.TimerHandle | None = None
         self._naming: Timer | None = None
         self._choices = Choices()
         self._holding: Timer | None = None
@@ -234,7 +235,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
     def _hear(self) -> None:
         if self._taking is None:
             self._take()
-            self._taking = self.set_timer(_PAUSE, self._rested)
+            # Textual's own timer is skipped where it comes too late, and with this one all news would end.
+            self._taking = asyncio.get_running_loop().call_later(_PAUSE, self.call_next, self._rested)
 
     def _rested(self) -> None:
         self._taking = None

@@ -9,7 +9,7 @@ from textual.widgets import Input
 
 from tests.ui.room import NOWHERE, OPTIONS, conference, drawn, infos, log_of
 from tests.ui.scripted import Script, callback
-from tests.waiting import until
+from tests.waiting import until, until_found
 from tui.config import JoinOptions
 from tui.core.events import CallState, CallStateChanged
 from tui.errors import UsageError
@@ -217,9 +217,12 @@ async def test_a_burst_leaves_the_log_bounded_and_the_app_answering() -> None:
 async def test_an_idle_room_asks_nothing_of_the_screen() -> None:
     """No timer of ours runs fast when nobody is in the room."""
     app = conference(Script([CallStateChanged(CallState.FAILED, "no")]))
-    async with app.run_test() as pilot:
+    async with app.run_test():
         await until(lambda: app.view.state is CallState.FAILED)
-        await pilot.pause()
-        before = drawn(app)
-        await asyncio.sleep(0.3)
-        assert drawn(app) == before
+
+        async def rests() -> bool:
+            before = drawn(app)
+            await asyncio.sleep(0.3)
+            return drawn(app) == before
+
+        await until_found(rests, what="a screen that does not change")
