@@ -11,12 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import itertools
 import logging
 import sys
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -26,42 +24,15 @@ from textual.message import Message
 from tui.choices import Choices, equipped
 from tui.core.collector import settle
 from tui.core.events import (
-    Announced,
     Callback,
     CallState,
     CallStateChanged,
-    ChatMessage,
     Direction,
-    LocalMediaChanged,
     ModeratorRequest,
-    Notice,
-    PublishingRefused,
-    Reaction,
-    RetryPlanned,
-    RosterChanged,
-    SharingChanged,
-    TrackAdded,
-    TrackRemoved,
     Wish,
 )
-from tui.crowd import Crowd
+from tui.digest import Digest
 from tui.errors import AntconfError, DeviceError
-from tui.session import Asked, HealthChanged, MutedSpeech, PictureChanged, QualityChanged, SoundChanged
-from tui.text import printable, with_hint
-from tui.updates import (
-    CallView,
-    ChatLine,
-    LogLine,
-    Question,
-    Retry,
-    Share,
-    Update,
-    aside,
-    chat_line,
-    log_line,
-    question,
-    request_line,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -69,24 +40,13 @@ if TYPE_CHECKING:
     from textual.message_pump import MessagePump
 
     from tui.config import JoinOptions
-    from tui.core.events import Participant
     from tui.media.board import Board
     from tui.session import CallEvent, Session, SessionFactory, SoundReport
     from tui.statistics import Statistics
+    from tui.updates import Update
 
 LEAVE_LIMIT: Final = 2.0
 """Seconds that leaving may take before it is given up."""
-REQUESTS: Final = 20
-"""Moderators' requests that wait for an answer."""
-
-HANDS: Final = 200
-"""Raised hands that are remembered; whoever asks after that is only told of in the chat."""
-CHAT: Final = 500
-"""Entries of the chat that wait for the screen at most; the oldest go first."""
-LINES: Final = 2000
-"""Log lines that wait for the screen at most; the oldest go first."""
-REMINDER_PAUSE: Final = 10.0
-"""Seconds between two reminders that one talks while muted."""
 
 _NETWORK: Final = frozenset({"aiortc", "aioice", "websockets", "OpenSSL", "pylibsrtp", "pyee", "asyncio"})
 """Libraries in which what the other end sends can raise outside of any call of ours."""
@@ -119,20 +79,8 @@ class Bridge:
         self._board = board
         self._clock = clock
         self._lock = threading.Lock()
-        self._view = CallView()
-        self._roster: tuple[Participant, ...] | None = None
-        self._lines: deque[LogLine] = deque(maxlen=LINES)
-        self._dropped = 0
-        self._chat: deque[ChatLine] = deque(maxlen=CHAT)
-        self._asides = itertools.count(1)
-        self._hands: set[str] = set()
-        self._requests: deque[ModeratorRequest] = deque(maxlen=REQUESTS)
+        self._digest = Digest(clock)
         self._ringing = False
-        self._volume = 1.0
-        self._low_bandwidth = False
-        self._voices: dict[str, tuple[float, bool]] = {}
-        self._crowd = Crowd(self._voices, self._hands)
-        self._sound_said = ""
         self._asked: tuple[JoinOptions, Choices] | None = None
         self._session: Session | None = None
         self._joining: asyncio.Task[None] | None = None
@@ -161,22 +109,12 @@ class Bridge:
         """Everything new since the last call."""
         with self._lock:
             self._ringing = False
-            roster, self._roster = self._roster, None
-            if roster is not None:
-                # Their hands have been seen.
-                self._hands -= self._crowd.follow(roster)
-                self._view = replace(self._view, people=self._crowd.draw())
-            update = Update(self._view, tuple(self._lines), self._dropped, tuple(self._chat))
-            self._lines.clear()
-            self._chat.clear()
-            self._dropped = 0
-        return update
+        return self._digest.take()
 
     @property
     def state(self) -> CallState:
         """Where the call stands now; ahead of what the screen shows."""
-        with self._lock:
-            return self._view.state
+        return self._digest.state
 
     def join(self, options: JoinOptions, choices: Choices | None = None) -> None:
         """Enter a room with a new session; one that is open is left first.
@@ -216,9 +154,7 @@ class Bridge:
 
     def set_low_bandwidth(self, low: bool) -> None:
         """Sound first, on a thin line; holds for the next rooms too."""
-        with self._lock:
-            self._low_bandwidth = low
-            self._view = replace(self._view, low_bandwidth=low)
+        self._digest.set_low_bandwidth(low)
         if self._loop is not None:
             self._ask(self._set(lambda session: session.set_low_bandwidth(low)))
         self._ring()
@@ -230,21 +166,17 @@ class Bridge:
     @property
     def volume(self) -> float:
         """How loud everybody together is wanted; ahead of what the session has told."""
-        return self._volume
+        return self._digest.volume
 
     def set_volume(self, volume: float) -> None:
         """How loud everybody is together, 0.0 to 2.0; holds for the next rooms too."""
-        with self._lock:
-            self._volume = volume
-            self._view = replace(self._view, volume=volume)
+        self._digest.set_volume(volume)
         self._ask(self._set(lambda session: session.set_volume(volume)))
         self._ring()
 
     def set_voice(self, stream_id: str, volume: float, muted: bool) -> None:
         """How loud that person is, 0.0 to 2.0, and whether they are heard at all; holds for the next rooms too."""
-        with self._lock:
-            self._voices[stream_id] = (volume, muted)
-            self._view = replace(self._view, people=self._crowd.draw())
+        self._digest.set_voice(stream_id, volume, muted)
         self._ask(self._set(lambda session: session.set_voice(stream_id, volume, muted)))
         self._ring()
 
@@ -296,12 +228,9 @@ class Bridge:
 
     def answer(self, number: int, granted: bool) -> None:
         """Answer a moderator's request; the next one, if there is any, is the question from now on."""
-        with self._lock:
-            request = next((request for request in self._requests if request.number == number), None)
-            if request is None:
-                return
-            self._requests.remove(request)
-            self._view = replace(self._view, question=self._question())
+        request = self._digest.answered(number)
+        if request is None:
+            return
         self._ask(self._set(lambda session: session.answer_request(request, granted)))
         if granted and request.wish is Wish.SPEAK:
             self.publish()
@@ -321,9 +250,7 @@ class Bridge:
 
     def answer_hand(self, stream_id: str, granted: bool) -> None:
         """Tell a listener who raised a hand whether to speak."""
-        with self._lock:
-            self._hands.discard(stream_id)
-            self._view = replace(self._view, people=self._crowd.draw())
+        self._digest.put_hand_down(stream_id)
         self._ring()
         self._ask(self._set(lambda session: session.answer_hand(stream_id, granted)))
 
@@ -409,11 +336,11 @@ class Bridge:
 
     async def _open(self, options: JoinOptions) -> None:
         session = self._session = self._factory(options, partial(self._heard, self._call), self._board)
-        if self._volume != 1.0:
-            await session.set_volume(self._volume)
-        if self._low_bandwidth:
+        if self._digest.volume != 1.0:
+            await session.set_volume(self._digest.volume)
+        if self._digest.low_bandwidth:
             await session.set_low_bandwidth(True)
-        for stream_id, (volume, muted) in self._voices.items():
+        for stream_id, (volume, muted) in self._digest.voices.items():
             await session.set_voice(stream_id, volume, muted)
         await session.join()
 
@@ -489,184 +416,19 @@ class Bridge:
     # From both.
 
     def _enter(self, state: CallState) -> None:
-        with self._lock:
-            self._view = self._moved(CallStateChanged(state))
+        self._digest.enter(state)
         self._ring()
 
     def _told(self, event: CallEvent) -> None:
-        """Keep what is new in ``event``; quick, and never raises into the session."""
+        """Quick, and never raises into the session."""
         try:
-            line = self._line(event)
+            self._digest.tell(event)
         except Exception as error:
             self._fail(error)
             return
-        with self._lock:
-            match event:
-                case CallStateChanged():
-                    self._view = self._moved(event)
-                case RosterChanged(participants):
-                    self._roster = participants
-                case RetryPlanned(attempt, due, reason):
-                    self._view = replace(self._view, retry=Retry(attempt, due, printable(reason)))
-                case SharingChanged(state, source, reason, hint):
-                    share = Share(state, printable(source, 60), printable(reason), printable(hint))
-                    self._view = replace(self._view, share=share)
-                case LocalMediaChanged(microphone, camera, away, play_only):
-                    self._view = replace(
-                        self._view, microphone=microphone, camera=camera, away=away, play_only=play_only
-                    )
-                case PublishingRefused(reason, hint):
-                    self._view = replace(self._view, refusal=with_hint(printable(reason), printable(hint)))
-                case Callback() | TrackAdded() | TrackRemoved():
-                    pass
-                case ModeratorRequest(wish=Wish.SPEAK, obeyed=True):
-                    self.publish()
-                case ModeratorRequest(obeyed=False):
-                    self._requests.append(event)
-                    self._view = replace(self._view, question=self._question())
-                case ChatMessage():
-                    self._chat.append(chat_line(event))
-                case Reaction() | Announced():
-                    self._announce(event)
-                case Asked():
-                    self._chat.append(request_line(event, next(self._asides), self._clock()))
-                case ModeratorRequest():
-                    pass
-                case SoundChanged():
-                    self._view = self._heard_by(event)
-                case PictureChanged(source):
-                    self._view = replace(self._view, picture=printable(source, 60))
-                case HealthChanged(health, reason):
-                    self._view = replace(self._view, health=health, health_reason=printable(reason, 60))
-                case QualityChanged(people):
-                    self._crowd.qualities = people
-                    self._view = replace(self._view, people=self._crowd.draw())
-                case MutedSpeech() if line is not None:
-                    self._view = replace(self._view, muted_speech=line.at)
-                case MutedSpeech():
-                    pass
-            if line is not None:
-                if len(self._lines) == LINES:
-                    self._dropped += 1
-                self._lines.append(line)
+        if isinstance(event, ModeratorRequest) and event.obeyed and event.wish is Wish.SPEAK:
+            self.publish()
         self._ring()
-
-    def _moved(self, event: CallStateChanged) -> CallView:
-        match event.state:
-            case CallState.JOINED if self._view.joined_at is None:
-                joined_at: float | None = self._clock()
-            case CallState.JOINED | CallState.RECONNECTING | CallState.LEAVING:
-                joined_at = self._view.joined_at
-            case _:
-                joined_at = None
-        moved = replace(
-            self._view,
-            state=event.state,
-            reason=printable(event.reason),
-            hint=printable(event.hint),
-            exit_code=event.exit_code,
-            joined_at=joined_at,
-            retry=None,
-        )
-        if event.state in (CallState.IDLE, CallState.FAILED):
-            self._roster = None
-            self._requests.clear()
-            self._hands.clear()
-            self._crowd.follow(())
-            self._crowd.qualities = {}
-            self._sound_said = ""
-            moved = replace(
-                moved,
-                people=(),
-                microphone=None,
-                camera=None,
-                away=False,
-                play_only=False,
-                refusal="",
-                output=None,
-                output_hint="",
-                volume=self._volume,
-                input="",
-                picture="",
-                share=Share(),
-                echo="",
-                recording="",
-                muted_speech=None,
-                health="",
-                health_reason="",
-                question=None,
-            )
-        return moved
-
-    def _announce(self, event: Reaction | Announced) -> None:
-        """What nobody said in words, in the chat and in the list."""
-        entry = aside(event, next(self._asides), self._clock())
-        if entry is not None:
-            self._chat.append(entry)
-        match event:
-            case Announced(Notice.HAND_RAISED, stream_id) if len(self._hands) < HANDS:
-                self._hands.add(stream_id)
-            case Announced(Notice.MAY_NOT_SPEAK, stream_id):
-                self._hands.discard(stream_id)
-        self._view = replace(self._view, people=self._crowd.draw())
-
-    def _question(self) -> Question | None:
-        return question(self._requests[0]) if self._requests else None
-
-    def _heard_by(self, sound: SoundChanged) -> CallView:
-        return replace(
-            self._view,
-            output=None if sound.output is None else printable(sound.output, 60),
-            output_hint=printable(sound.hint),
-            deafened=sound.deafened,
-            volume=sound.volume,
-            input=printable(sound.microphone, 60),
-            echo=printable(sound.echo),
-            recording=printable(sound.recording, 60),
-        )
-
-    def _line(self, event: CallEvent) -> LogLine | None:
-        match event:
-            case Callback(routine=True):
-                # Pings and unchanged polls would push what matters out of sight.
-                return None
-            case Callback():
-                return log_line(event)
-            case CallStateChanged(state, reason, hint):
-                text = with_hint(reason, hint)
-                return LogLine(self._clock(), Direction.LOCAL, state.value, text, state is CallState.FAILED)
-            case RosterChanged() | LocalMediaChanged() | TrackAdded() | TrackRemoved() | QualityChanged():
-                return None
-            case PublishingRefused(reason, hint):
-                return LogLine(self._clock(), Direction.LOCAL, "listening", printable(with_hint(reason, hint)), True)
-            case RetryPlanned():
-                # The callback that it is made of is in the log already.
-                return None
-            case SharingChanged(state, source, reason, hint):
-                said = ": ".join(filter(None, (state.value, source, with_hint(reason, hint))))
-                return LogLine(self._clock(), Direction.LOCAL, "share", printable(said), bool(reason))
-            case ChatMessage() | Reaction() | ModeratorRequest() | Announced() | Asked():
-                # Their data-channel messages are in the log already.
-                return None
-            case SoundChanged():
-                text = _said(event)
-                if text == self._sound_said:
-                    # A volume changes by many small steps.
-                    return None
-                self._sound_said = text
-                return LogLine(self._clock(), Direction.LOCAL, "sound", printable(text))
-            case PictureChanged(source):
-                return LogLine(self._clock(), Direction.LOCAL, "picture", printable(source) or "none")
-            case HealthChanged(health, reason):
-                said = f"{health}: {reason}" if reason else health
-                return LogLine(self._clock(), Direction.LOCAL, "line", printable(said)) if health else None
-            case MutedSpeech():
-                now, before = self._clock(), self._view.muted_speech
-                if self._view.away:
-                    return None
-                if before is not None and 0 <= now - before < REMINDER_PAUSE:
-                    return None
-                return LogLine(now, Direction.LOCAL, "sound", "You are muted but talking.")
 
     def _ring(self) -> None:
         with self._lock:
@@ -676,16 +438,6 @@ class Bridge:
         if not self._target.post_message(self.News()):
             with self._lock:
                 self._ringing = False
-
-
-def _said(sound: SoundChanged) -> str:
-    """What the log says of the sound."""
-    parts = ["deafened" if sound.deafened else sound.output or f"no sound: {sound.hint}"]
-    if sound.microphone:
-        parts.append(f"microphone: {sound.microphone}")
-    if sound.recording:
-        parts.append(f"recording to {sound.recording}")
-    return ", ".join(parts)
 
 
 def _raised_in(error: Exception) -> str:

@@ -14,7 +14,7 @@ from tests.ui.room import OPTIONS, TRUECOLOR
 from tests.ui.scripted import AT, ROOM, Script, callback, joined
 from tests.waiting import DEADLINE, Clock, until
 from tui import bridge as module
-from tui.bridge import LINES, Bridge
+from tui.bridge import Bridge
 from tui.core.events import (
     Announced,
     CallState,
@@ -30,6 +30,7 @@ from tui.core.events import (
     SharingChanged,
     Wish,
 )
+from tui.digest import LINES
 from tui.errors import RefusedError
 from tui.media.board import Board
 from tui.session import MutedSpeech
