@@ -29,11 +29,11 @@ from tui.commands import Commands, Themes
 from tui.core.events import CallState, Direction, ShareState
 from tui.errors import ExitCode, FileError
 from tui.export import export
-from tui.favours import favours
 from tui.herald import NAMING, Herald
 from tui.layouts import Layout
 from tui.media.board import Board
 from tui.media.pacing import Pacer
+from tui.offer import offered
 from tui.projector import Projector
 from tui.relay import Relay
 from tui.screens.devices import DeviceScreen, Kind
@@ -49,6 +49,7 @@ from tui.screens.room import RoomScreen
 from tui.screens.share import ShareScreen
 from tui.screens.statistics import StatisticsScreen
 from tui.text import printable, with_hint
+from tui.toasts import toasts
 from tui.typeahead import Typeahead
 from tui.updates import CallView, LogLine, Update
 from tui.widgets import marks
@@ -270,7 +271,8 @@ class ConferenceApp(App[None], inherit_bindings=False):
             self._remember(self._options)
         if old.question != new.question:
             self._ask_back()
-        self._notice(old, new)
+        for text, severity in toasts(old, new):
+            self.notify(text, severity=severity, markup=False)
 
     def _spread(self, heard: Heard) -> None:
         """Who came and left goes into the log and some of it in front; who looks elsewhere is called, if they wish."""
@@ -312,67 +314,13 @@ class ConferenceApp(App[None], inherit_bindings=False):
     def _answer(self, question: Question, granted: bool | None) -> None:
         self._bridge.answer(question.number, bool(granted))
 
-    def _notice(self, old: CallView, new: CallView) -> None:
-        """Put in front for some seconds what the log and the panel say for longer."""
-        if new.state is not old.state or new.reason != old.reason:
-            text = with_hint(new.reason, new.hint)
-            if new.state is CallState.FAILED:
-                self.notify(text or "The room cannot be joined.", severity="error", markup=False)
-            elif new.state is CallState.RECONNECTING:
-                text = text or "The connection was lost; reconnecting."
-                self.notify(text, severity="warning", markup=False)
-        if new.state is CallState.JOINED and new.output_hint and new.output_hint != old.output_hint:
-            self.notify(new.output_hint, severity="warning", markup=False)
-        if new.share.reason and new.share != old.share:
-            text = f"Nothing is shared: {with_hint(new.share.reason, new.share.hint)}"
-            self.notify(text, severity="warning", markup=False)
-        if new.refusal and new.refusal != old.refusal:
-            self.notify(f"You listen again: {new.refusal}", severity="warning", markup=False)
-        if new.muted_speech is not None and new.muted_speech != old.muted_speech:
-            self.notify("You are muted but talking.", severity="warning", markup=False)
-
     # What the user can ask for.
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Join or leave, whichever is possible; the microphone and camera only when there are any."""
-        view = self.view
-        match action:
-            case "join":
-                return not view.in_call
-            case "leave":
-                return view.in_call
-            case "settings":
-                return not view.in_call and isinstance(self.screen, RoomScreen)
-            case "microphone" | "talk":
-                return True if view.microphone is not None else None
-            case "camera":
-                return True if view.camera is not None else None
-            case "away":
-                there = view.state in (CallState.JOINED, CallState.RECONNECTING)
-                return True if there and not view.play_only else None
-            case "deafen" | "volume":
-                return True if view.in_call else None
-            case "share":
-                may_begin = view.state is CallState.JOINED and not view.play_only
-                return True if may_begin or view.share.state is not ShareState.OFF else None
-            case "retry":
-                return view.state is CallState.RECONNECTING
-            case "react":
-                return True if view.state is CallState.JOINED else None
-            case "hand":
-                return True if view.state is CallState.JOINED and view.play_only else None
-            case "publish":
-                return True if view.state is CallState.JOINED else None
-            case "admit":
-                return True if self._selected is not None and self._selected.hand else None
-            case "moderate":
-                possible = view.state is CallState.JOINED and self._selected is not None and favours(self._selected)
-                return True if possible else None
-            case "details":
-                return True if self._room.selected is not None else None
-            case "person_volume" | "silence_person":
-                return True if self._selected is not None else None
-        return True
+        """What makes sense as the call is now."""
+        if action == "settings" and not isinstance(self.screen, RoomScreen):
+            return False
+        return offered(action, self.view, self._room.selected)
 
     def action_join(self) -> None:
         """Enter the room, or ask which one."""
