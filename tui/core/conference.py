@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tui.core.adaptor import WebRTCAdaptor
+from tui.core.announcements import Announcements
 from tui.core.attendance import Attendance
 from tui.core.door import TRACK_LIMITS
 from tui.core.events import (
@@ -148,7 +149,6 @@ class Conference:
         self._joined = asyncio.Event()
         self._parts = {part for part, used in (("publisher", not play_only), ("player", not publish_only)) if used}
         self._missing: set[str] = set()
-        self._telling = asyncio.Lock()
         self._showing: asyncio.TimerHandle | None = None
         self._shown: tuple[Participant, ...] = ()
         self._people: tuple[Participant, ...] | None = ()
@@ -174,9 +174,7 @@ class Conference:
         self._renditions = Renditions()
         self._tracks: dict[str, RemoteTrack] = {}
         self._told_tracks: set[str] = set()
-        self._published_meta_data = self._told_meta_data = ""
-        self._untold: set[str] = set()
-        self._screen_untold = False
+        self._announcements = Announcements(self, self._presence, self._sharing)
 
     @property
     def state(self) -> CallState:
@@ -266,7 +264,7 @@ class Conference:
         if not self._presence.play_only:
             await self._publish(adaptor)
         if self._presence.recording:
-            self._untold.add("recording")
+            self._announcements.changed("recording")
         if not self._publish_only:
             await adaptor.play(
                 self._room,
@@ -280,13 +278,11 @@ class Conference:
     async def _publish(self, adaptor: WebRTCAdaptor) -> None:
         if self._stream_id == self._room:
             raise UsageError("the stream id and the room are the same", "give the stream another id")
-        self._published_meta_data = self._presence.meta_data()
-        self._untold.clear()  # what was changed before
         await adaptor.publish(
             self._stream_id,
             stream_name=self._name,
             main_track=self._room,
-            meta_data=self._published_meta_data,
+            meta_data=self._announcements.publish(),
             role=self._role,
             credentials=self._credentials,
         )
@@ -397,8 +393,8 @@ class Conference:
         """Tell the room that we record the call, or do so no more; holds until it is changed, also over a reconnect."""
         if self._presence.set_recording(on):
             self.roster_changed()
-            self._untold.add("recording")
-            await self._tell_changes()
+            self._announcements.changed("recording")
+            await self._announcements.tell()
 
     async def share(self, picture: LocalTrack, source: str = "") -> bool:
         """Show this picture beside the own one, as a screen, until `stop_sharing`, a refusal or the end of the call.
@@ -413,7 +409,7 @@ class Conference:
 
     async def stop_sharing(self) -> None:
         """Show no screen any more; nothing happens when none is shown."""
-        self._screen_untold = False
+        self._announcements.screen(False)
         await self._sharing.end(self._adaptor)
         self.roster_changed()
 
@@ -596,13 +592,12 @@ class Conference:
             case "data_received":
                 self._talk.take(str(record.get("streamId")), record.get("data"))
             case "data_channel_opened":
-                self.spawn(self._tell_changes(), "changes")
+                self.spawn(self._announcements.tell(), "changes")
                 self._talk.flush()
             case "publish_started" | "session_restored" if record.get("streamId") == self._stream_id:
                 self._arrived("publisher")
-                # Published again it has the metaData of its first time; what a restored one has, nobody says.
-                self._told_meta_data = self._published_meta_data if info == "publish_started" else ""
-                self.spawn(self._tell_changes(), "changes")
+                self._announcements.published(restored=info == "session_restored")
+                self.spawn(self._announcements.tell(), "changes")
                 self.spawn(self._viewing.repeat_most(), "limit")
                 self.spawn(self._refuse_ourselves(), "own stream")
                 self._talk.flush()
@@ -640,9 +635,10 @@ class Conference:
         match info:
             case "publish_started" | "session_restored":
                 self._sharing.seen(True)
-                # Whoever was there before it was restored knows of it.
-                self._screen_untold |= info == "publish_started"
-                self.spawn(self._tell_changes(), "changes")
+                if info == "publish_started":
+                    # Whoever was there before it was restored knows of it.
+                    self._announcements.screen(True)
+                self.spawn(self._announcements.tell(), "changes")
                 self.spawn(self._refuse_ourselves(), "own screen")
             case "publish_finished" | "reconnection_attempt_for_publisher":
                 self._sharing.seen(False)
@@ -689,6 +685,11 @@ class Conference:
     def adaptor(self) -> WebRTCAdaptor | None:
         """`AttendanceOwner`."""
         return self._adaptor if self._state is CallState.JOINED else None
+
+    @property
+    def announcer(self) -> WebRTCAdaptor | None:
+        """`AnnouncementsOwner`."""
+        return None if "publisher" in self._missing else self._adaptor
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """`AttendanceOwner`."""
@@ -794,29 +795,8 @@ class Conference:
     async def _media_changed(self, *media: str) -> None:
         self._emit(self._presence.media)
         self.roster_changed()
-        self._untold.update(media)
-        await self._tell_changes()
-
-    async def _tell_changes(self) -> None:
-        """Tell the room what it does not know of us yet: metaData first, then the events (section 6.5)."""
-        async with self._telling:
-            adaptor = self._adaptor
-            if adaptor is None or "publisher" in self._missing:
-                return
-            meta_data = self._presence.meta_data()
-            # Who only plays has none.
-            if meta_data != self._told_meta_data and not self._presence.play_only:
-                self._told_meta_data = meta_data
-                await adaptor.update_stream_meta_data(self._stream_id, meta_data)
-            for medium in sorted(self._untold):
-                event = {"streamId": self._stream_id, "eventType": self._presence.events()[medium]}
-                if self._presence.play_only:
-                    # They are on nobody's list.
-                    event["senderStreamName"] = self._presence.name
-                if self.send_event(event):
-                    self._untold.discard(medium)
-            if self._screen_untold and self._sharing.state is ShareState.ON:
-                self._screen_untold = not self.send_event(self._sharing.event)
+        self._announcements.changed(*media)
+        await self._announcements.tell()
 
     # what is told
 
