@@ -27,6 +27,8 @@ class Speaker:
         self.muted = False
         self.pulled = 0
         self.figures = Playout()
+        self.resting = False
+        self.on_packet: Callable[[int | None], None] = lambda level: None
         self._sound: Callable[[Samples], Samples | float] = lambda at: 0.0
 
     def say(self, sound: Callable[[Samples], Samples | float]) -> None:
@@ -40,6 +42,12 @@ class Speaker:
 
     def playout(self) -> Playout:
         return self.figures
+
+    def rest(self) -> None:
+        self.resting = True
+
+    def wake(self) -> None:
+        self.resting = False
 
 
 @pytest.fixture
