@@ -73,7 +73,8 @@ async def cost(line: Child, voices: int, talkers: int, seconds: float) -> float:
         decoded = sum(voice.playout().depth_ms > 0 for voice in listener.mixer.voices())
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
-            f"{voices:7}{talkers:9}{decoded:9}{packets / lasted:12.0f}{share / lasted:8.1%}{memory:9.0f} MiB", flush=True
+            f"{voices:7}{talkers:9}{decoded:9}{packets / lasted:12.0f}{share / lasted:8.1%}{memory:9.0f} MiB",
+            flush=True,
         )
         return share / lasted
     finally:

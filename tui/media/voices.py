@@ -235,7 +235,7 @@ class Voice:
             filled += count
 
     def _come_back(self, since: float) -> None:
-        """Nobody has pulled for a while: nothing of before is played, nor is the pause."""
+        """Nobody has pulled for a while: nothing of before is played, nor what the decoder kept of it, nor the pause."""
         self._since = since
         self._order.clear()
         self._unheard = self._unheard[:0]
@@ -244,6 +244,7 @@ class Voice:
         self._depth = 0
         self._delay.forget()
         self._in_vain_since = None
+        self._decoder, self._codec = None, ""
 
     def _take(self) -> None:
         """Sort in what has come."""
