@@ -853,6 +853,18 @@ def test_a_voice_that_rested_is_heard_from_the_first_word_on(rest: float) -> Non
     assert sleeper.voice.playout().depth_ms < 120
 
 
+def test_a_voice_does_not_begin_with_a_gap() -> None:
+    """Of a quiet voice that rests only samples come: what lies between two of them is nothing to be made up."""
+    packets = sent(encoded(np.concatenate([np.zeros(50 * FRAME, dtype=np.float32), tone(1)])))
+    sleeper = Sleeper()
+    sleeper.sleep([packets[20], packets[47], packets[50]], 1.0 + STEP)
+    sound = sleeper.hear(packets[51:], 1.0)
+    loud = np.flatnonzero(np.abs(sound) > 0.02)
+    assert loud[0] / SAMPLE_RATE < 0.08
+    figures = sleeper.voice.playout()
+    assert (figures.lost, figures.concealed_ms) == (0, 0.0)
+
+
 def test_while_a_voice_rests_nothing_is_decoded_and_little_is_kept(hum: list[bytes]) -> None:
     sleeper = Sleeper()
     sleeper.hear(sent(hum)[:50], 1.0)

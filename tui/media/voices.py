@@ -18,6 +18,7 @@ from av import FFmpegError
 from tui.core.audio import Playout
 from tui.media.decoding import decoder_for, duration_of
 from tui.media.delay import MOST, ArrivalDelay, Demand, SenderClock
+from tui.media.lead import LONGEST, Lead
 from tui.media.libopus import library
 from tui.media.meter import SILENT, VoiceMeter
 from tui.media.order import Order, Outcome
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _INBOX = 256
-_LEAD, _LEAD_PACKETS = 0.1, 8
-"""Seconds and packets before the moment at which a voice that rested is heard again: it begins with them."""
 _MS = SAMPLE_RATE // 1000
 _CHUNK = 10 * _MS
 """Sound is made up in pieces of this length while nothing is there."""
@@ -96,8 +95,9 @@ class Voice:
         self._overflow = 0
         self._sender_clock = SenderClock()
         self._is_odd = False
-        self._resting = False
-        self._lead: deque[AudioPacket] = deque(maxlen=_LEAD_PACKETS)
+        self.resting = False
+        """`AudioSink`; see `rest`."""
+        self._lead = Lead()
         self._since = -math.inf
         """Nothing older is played."""
         self._woken: float | None = None
@@ -149,34 +149,32 @@ class Voice:
 
     def push(self, packet: AudioPacket) -> None:
         """`AudioSink`."""
-        if self._resting:
-            self._lead.append(packet)
+        if self.resting:
+            self._lead.push(packet)
             self._meter.believe(packet.level)
         else:
             self._receive(packet)
         self.on_packet(self._level_of(packet))
 
     def rest(self) -> None:
-        """Nobody pulls any more: keep of what comes only the newest tenth of a second."""
+        """Nobody pulls any more: keep only a `Lead` of what comes."""
         self._lead.clear()
-        self._resting = True
+        self.resting = True
 
     def wake(self) -> None:
         """Pulled again from now on: begin with what was kept. Called by who pushes; nothing happens while awake."""
-        if not self._resting:
+        if not self.resting:
             return
-        self._resting = False
-        since = self._clock() - _LEAD
-        self._woken = since
-        self._inbox.extend(packet for packet in self._lead if packet.arrival >= since)
-        self._lead.clear()
+        self.resting = False
+        self._woken = since = self._clock() - LONGEST
+        self._inbox.extend(self._lead.take(since))
 
     def _level_of(self, packet: AudioPacket) -> int | None:
         if packet.level is not None:
             return packet.level
         if packet.codec == "opus" and len(packet.payload) <= _SILENT_SENDER:
             return SILENT
-        return None if self._resting else self._meter.level
+        return None if self.resting else self._meter.level
 
     def _receive(self, packet: AudioPacket) -> None:
         if packet.codec == "opus" and library() is None:
@@ -201,8 +199,8 @@ class Voice:
             played_ms=self._played_ms,
             concealed_ms=self._concealed_ms,
             resets=self._resets,
-            depth_ms=0.0 if self._resting else self._depth / _MS,
-            target_ms=0.0 if self._resting or not self._packets else (self._target + self._demand.ahead) / _MS,
+            depth_ms=0.0 if self.resting else self._depth / _MS,
+            target_ms=0.0 if self.resting or not self._packets else (self._target + self._demand.ahead) / _MS,
         )
 
     @property
@@ -235,7 +233,7 @@ class Voice:
             filled += count
 
     def _come_back(self, since: float) -> None:
-        """Nobody has pulled for a while: nothing of before is played, nor what the decoder kept of it, nor the pause."""
+        """Nobody has pulled for a while: nothing of before is played, neither what was said nor the pause."""
         self._since = since
         self._order.clear()
         self._unheard = self._unheard[:0]
