@@ -377,12 +377,16 @@ class _Passage:
 
 
 def take_packets(receiver: RTCRtpReceiver, take: Callable[[RtpPacket, RTCRtpCodecParameters], None]) -> None:
-    """Hand every packet of a known codec to ``take`` instead of decoding it; call it in ``track``."""
+    """Hand every packet of a known codec to ``take`` instead of decoding it; call it in ``track``.
+
+    The decoder's thread ends as soon as it has begun: it would keep the process where a close is cut short.
+    """
 
     def taken(packet: RtpPacket) -> None:
         take(packet, receiver._RTCRtpReceiver__codecs[packet.payload_type])  # type: ignore[attr-defined]
 
     receiver._RTCRtpReceiver__jitter_buffer = _Passage(taken)  # type: ignore[attr-defined]
+    receiver._RTCRtpReceiver__decoder_queue.put(None)  # type: ignore[attr-defined]
 
 
 def media_of(packet: RtpPacket) -> bytes:

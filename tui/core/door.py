@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 TRACK_LIMITS = {"audio": 64, "video": 16}
 """Tracks that are received at once; the other end is asked not to send the rest.
 
-Of the voices those who talk are decoded (`tui.media.mixer.MOST_VOICES`). To receive one more costs a thread that sleeps
-and up to 50 packets a second.
+Of the voices those who talk are decoded (`tui.media.mixer.MOST_VOICES`); of the others the packets come, and are let go
+(`tui.core.hush`).
 """
 
 CANDIDATE_LIMIT = 100
