@@ -212,10 +212,10 @@ def _datagram_or_skip(protocol: aioice.ice.StunProtocol, data: bytes, addr: tupl
 
     What is not STUN waits in a queue without a bound, in vain until the connection is up.
     """
+    if not data or (data[0] > _LAST_OF_STUN and protocol.receiver._queue.qsize() >= DATAGRAM_LIMIT):
+        return
     hush = _hushes.get(protocol.receiver)
     if hush is not None and hush.skips(data):
-        return
-    if not data or (data[0] > _LAST_OF_STUN and protocol.receiver._queue.qsize() >= DATAGRAM_LIMIT):
         return
     try:
         _take_datagram(protocol, data, addr)
