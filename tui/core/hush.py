@@ -1,7 +1,8 @@
 """Packets of quiet voices that nobody decodes, let go before they are decrypted: what they cost is their way in.
 
 Used by `core.aiortc_internals` for one connection. The level of a packet stands in its header, which SRTP does not
-encrypt (RFC 6464, 4). Nothing proves it here: all that is believed is that a packet need not be looked at.
+encrypt (RFC 6464, 4). Nothing proves it here: all that is believed is that a packet need not be looked at. The server
+is not asked to stop (``toggleAudio``): then nothing would tell when somebody begins to speak.
 """
 
 from __future__ import annotations
