@@ -140,6 +140,9 @@ class Hum:
         self.figures = Playout()
         self._pulled = 0
 
+    def wake(self) -> None:
+        pass
+
     def pull(self, out: Samples) -> None:
         out[:] = tone(ROOM, self._pulled, len(out))
         self._pulled += len(out)

@@ -696,8 +696,8 @@ def test_of_a_crowd_as_many_are_received_as_can_be() -> None:
     received = [line.mid for line in offer.tracks if line.kind == "video"]
     assert received == [f"video{number}" for number in range(TRACK_LIMITS["video"])]
     assert {section.mid for section in shown(offer.sdp) if section.direction == "inactive"} == {
-        "audio24",
-        "audio25",
+        "audio64",
+        "audio65",
         "video16",
         "video17",
         "video18",
@@ -712,6 +712,16 @@ async def test_sections_beyond_the_limit_are_rejected(peer: Peer) -> None:
     answered = shown(await peer.answer(*sections))
     assert len(answered) == len(sections)
     assert [section.rejected for section in answered] == [False] * SECTION_LIMIT + [True] * 6
+
+
+async def test_of_three_hundred_voices_as_many_are_received_as_can_be(peer: Peer) -> None:
+    sections = [CHANNEL, *crowd(AUDIO0, 300)]
+    for _ in range(2):
+        answered = shown(await peer.answer(*sections))
+        assert len(answered) == len(sections)
+        assert sum(not section.rejected for section in answered) == SECTION_LIMIT
+        assert sum(section.direction == "recvonly" for section in answered) == TRACK_LIMITS["audio"]
+        assert len(peer.connection.getTransceivers()) == SECTION_LIMIT - 1
 
 
 def test_a_thousand_sections_without_a_line_are_refused() -> None:

@@ -46,6 +46,8 @@ async def test_a_publisher_of_that_codec_and_size(
 class Copies:
     """Counts packets that carry a copy of the one before, instead of playing them."""
 
+    resting = False
+
     def __init__(self) -> None:
         self.packets = 0
         self.copies = 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pytest
 
+from tests.waiting import Clock
 from tui.core.audio import Playout
 from tui.media import mixer as mixer_module
 from tui.media.mixer import LOUDEST, MOST_VOICES, Mixer
@@ -27,6 +28,8 @@ class Speaker:
         self.muted = False
         self.pulled = 0
         self.figures = Playout()
+        self.resting = False
+        self.on_packet: Callable[[int | None], None] = lambda level: None
         self._sound: Callable[[Samples], Samples | float] = lambda at: 0.0
 
     def say(self, sound: Callable[[Samples], Samples | float]) -> None:
@@ -40,6 +43,12 @@ class Speaker:
 
     def playout(self) -> Playout:
         return self.figures
+
+    def rest(self) -> None:
+        self.resting = True
+
+    def wake(self) -> None:
+        self.resting = False
 
 
 @pytest.fixture
@@ -223,9 +232,82 @@ def test_a_listener_that_fails_is_removed_and_said_once(mixer: Mixer, caplog: py
 def test_no_more_than_24_voices_and_the_next_moves_up(mixer: Mixer) -> None:
     last = [speaker(mixer, str(number)) for number in range(MOST_VOICES + 1)][-1]
     last.say(tone(440.0, 0.5))
+    assert last.resting
     assert not mixed(mixer, 0.05).any()
     mixer.remove("3")
+    assert not last.resting
     assert mixed(mixer, 0.05).any()
+
+
+def crowd(mixer: Mixer, people: int) -> list[Speaker]:
+    """Nobody has said anything for a while."""
+    speakers = [speaker(mixer, str(number)) for number in range(people)]
+    mixer._clock.now += 10.0  # type: ignore[attr-defined]
+    return speakers
+
+
+@pytest.fixture
+def crowded(monkeypatch: pytest.MonkeyPatch) -> Mixer:
+    monkeypatch.setattr(mixer_module, "Voice", Speaker)
+    return Mixer(Clock())
+
+
+def test_whoever_talks_is_mixed_and_who_is_quiet_rests(crowded: Mixer) -> None:
+    speakers = crowd(crowded, 60)
+    assert sum(not one.resting for one in speakers) == MOST_VOICES
+    speakers[59].say(tone(440.0, 0.2))
+    speakers[59].on_packet(20)
+    assert strength(mixed(crowded, 0.1), 440.0) == pytest.approx(0.2, rel=0.01)
+    assert sum(not one.resting for one in speakers) == MOST_VOICES
+    pulled = [one.pulled for one in speakers]
+    mixed(crowded, 0.1)
+    assert sum(one.pulled > before for one, before in zip(speakers, pulled, strict=True)) == MOST_VOICES
+    assert len(crowded._heard) <= 2 * MOST_VOICES
+
+
+def test_who_loses_the_place_fades_out(crowded: Mixer) -> None:
+    speakers = crowd(crowded, MOST_VOICES + 1)
+    speakers[0].say(lambda at: 0.5)
+    for one in speakers[1:-1]:
+        one.on_packet(20)
+    before = mixed(crowded, 0.05)
+    speakers[-1].on_packet(20)
+    assert speakers[0].resting
+    after = mixed(crowded, 0.05)
+    assert np.abs(np.diff(np.concatenate([before, after]))).max() < 0.002
+    assert not after[480:].any()
+
+
+def test_who_comes_back_within_a_block_is_pulled_once(crowded: Mixer) -> None:
+    speakers = crowd(crowded, MOST_VOICES + 1)
+    crowded._clock.now += 10.0  # type: ignore[attr-defined]
+    for one in speakers[1:-1]:
+        one.on_packet(30)
+    speakers[-1].on_packet(30)
+    assert speakers[0].resting
+    speakers[0].on_packet(20)
+    assert not speakers[0].resting
+    pulled = speakers[0].pulled
+    mixed(crowded, 0.01)
+    assert speakers[0].pulled == pulled + 480
+
+
+def test_who_was_muted_here_needs_no_place(crowded: Mixer) -> None:
+    speakers = crowd(crowded, MOST_VOICES + 1)
+    speakers[-1].muted = True
+    speakers[-1].on_packet(20)
+    assert speakers[-1].resting
+    speakers[-1].muted = False
+    speakers[-1].on_packet(20)
+    assert not speakers[-1].resting
+
+
+def test_a_packet_that_comes_after_the_end_is_nobodys(crowded: Mixer) -> None:
+    speakers = crowd(crowded, MOST_VOICES + 1)
+    crowded.remove(str(MOST_VOICES))
+    speakers[-1].on_packet(10)
+    mixed(crowded, 0.01)
+    assert speakers[-1].pulled == 0
 
 
 def test_adding_twice_is_one_voice_and_removing_twice_is_fine(mixer: Mixer) -> None:

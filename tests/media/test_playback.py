@@ -61,6 +61,9 @@ class Tone:
         self.pulled = 0
         self.figures = Playout()
 
+    def wake(self) -> None:
+        pass
+
     def pull(self, out: Samples) -> None:
         at = np.arange(self.pulled, self.pulled + len(out)) / 48_000
         out[:] = self.amplitude * np.sin(2 * np.pi * 440 * at)

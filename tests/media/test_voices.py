@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tui.core.audio import AudioPacket
     from tui.media.sound import Samples
 
+STEP = 0.02
 HISS = np.random.default_rng(7)
 
 
@@ -811,3 +812,91 @@ def test_packets_come_while_another_thread_pulls(hum: list[bytes]) -> None:
 def test_the_pitch_stays_when_the_buffer_shrinks(hum: list[bytes]) -> None:
     sound = Listener().hear(Line(freeze=(3.0, 3.3)).carry(sent(hum)), 8)
     assert pitch(second(sound, 3.4, 5.4)) == pytest.approx(440, abs=2)
+
+
+# -- at rest -----------------------------------------------------------------------------------------
+
+
+class Sleeper(Listener):
+    """A voice that is not pulled while it rests."""
+
+    def sleep(self, packets: Sequence[AudioPacket], seconds: float) -> None:
+        """Rest for so long while these packets arrive."""
+        self.voice.rest()
+        begun = self._pulled / SAMPLE_RATE + self._paused
+        for packet in packets:
+            self.clock.now = packet.arrival
+            self.voice.push(packet)
+        self.pause(seconds)
+        self.clock.now = begun + seconds
+        self.voice.wake()
+
+
+@pytest.mark.parametrize("rest", [0.2, 3.0, 100.0])
+def test_a_voice_that_rested_is_heard_from_the_first_word_on(rest: float) -> None:
+    silence = round(50 * rest)
+    word = 0.3 * tone(1)
+    said = np.concatenate([tone(1), np.zeros(silence * FRAME, dtype=np.float32), word, np.zeros(FRAME * 25)])
+    packets = sent(encoded(said.astype(np.float32)))
+    sleeper = Sleeper()
+    assert strength(second(sleeper.hear(packets[:50], 1.0), 0.3, 0.9)) == pytest.approx(0.5, rel=0.03)
+    # It is woken by the first packet of the word.
+    sleeper.sleep(packets[50 : 51 + silence], rest + STEP)
+    sound = sleeper.hear(packets[51 + silence :], 1.5)
+    loud = np.flatnonzero(np.abs(sound) > 0.02)
+    assert loud[0] / SAMPLE_RATE < 0.08
+    assert (loud[-1] - loud[0]) / SAMPLE_RATE == pytest.approx(1.0, abs=0.05)
+    assert gaps(sound[loud[0] : loud[-1]]) == []
+    figures = sleeper.voice.playout()
+    assert (figures.lost, figures.resets) == (0, 0)
+    assert figures.concealed_ms < 60
+    assert sleeper.voice.playout().depth_ms < 120
+
+
+def test_a_voice_does_not_begin_with_a_gap() -> None:
+    """Of a quiet voice that rests only samples come: what lies between two of them is nothing to be made up."""
+    packets = sent(encoded(np.concatenate([np.zeros(50 * FRAME, dtype=np.float32), tone(1)])))
+    sleeper = Sleeper()
+    sleeper.sleep([packets[20], packets[47], packets[50]], 1.0 + STEP)
+    sound = sleeper.hear(packets[51:], 1.0)
+    loud = np.flatnonzero(np.abs(sound) > 0.02)
+    assert loud[0] / SAMPLE_RATE < 0.08
+    figures = sleeper.voice.playout()
+    assert (figures.lost, figures.concealed_ms) == (0, 0.0)
+
+
+def test_while_a_voice_rests_nothing_is_decoded_and_little_is_kept(hum: list[bytes]) -> None:
+    sleeper = Sleeper()
+    sleeper.hear(sent(hum)[:50], 1.0)
+    before = sleeper.voice.playout()
+    sleeper.voice.rest()
+    for packet in sent(hum)[50:]:
+        sleeper.clock.now = packet.arrival
+        sleeper.voice.push(replace(packet, level=30))
+    assert len(sleeper.voice._lead) <= 8
+    assert not sleeper.voice._inbox
+    after = sleeper.voice.playout()
+    assert (after.packets, after.played_ms, after.depth_ms) == (before.packets, before.played_ms, 0.0)
+    # The sender says how loud it is.
+    assert sleeper.voice.level == pytest.approx(0.5, abs=0.05)
+    assert sleeper.voice.talking
+    sleeper.clock.now += 2
+    assert sleeper.voice.level == 0.0
+    assert not sleeper.voice.talking
+
+
+def test_a_voice_tells_how_loud_each_packet_is(hum: list[bytes]) -> None:
+    told: list[int | None] = []
+    sleeper = Sleeper()
+    sleeper.voice.on_packet = told.append
+    packets = sent(hum)
+    sleeper.voice.push(replace(packets[0], level=33))
+    sleeper.hear(packets[1:50], 1.0)
+    # What it does not say is heard, -9 dBFS.
+    assert told[0] == 33
+    assert told[-1] == pytest.approx(9, abs=3)
+    sleeper.voice.rest()
+    sleeper.voice.push(packets[50])
+    sleeper.voice.push(replace(packets[51], payload=b"\x48\xff"))
+    sleeper.voice.push(replace(packets[52], level=40))
+    assert told[-3:] == [None, 127, 40]

@@ -36,6 +36,8 @@ from aiortc.rtp import (
 )
 from aiortc.stats import RTCRemoteInboundRtpStreamStats
 
+from tui.core.hush import Hush, Murmur
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -202,12 +204,18 @@ async def _time_stun(
     return answer
 
 
+_hushes: WeakKeyDictionary[aioice.ice.Connection, Hush] = WeakKeyDictionary()
+
+
 def _datagram_or_skip(protocol: aioice.ice.StunProtocol, data: bytes, addr: tuple[Any, ...]) -> None:
     """Anybody can send these from anywhere: an empty one would end the connection, a broken one raises in the loop.
 
     What is not STUN waits in a queue without a bound, in vain until the connection is up.
     """
     if not data or (data[0] > _LAST_OF_STUN and protocol.receiver._queue.qsize() >= DATAGRAM_LIMIT):
+        return
+    hush = _hushes.get(protocol.receiver)
+    if hush is not None and hush.skips(data):
         return
     try:
         _take_datagram(protocol, data, addr)
@@ -319,6 +327,32 @@ def tap_rtp(receiver: RTCRtpReceiver, hear: Callable[[RtpPacket], None]) -> None
     receiver._handle_rtp_packet = heard  # type: ignore[method-assign]
 
 
+def skip_quiet(receiver: RTCRtpReceiver, wanted: Callable[[], bool], skipped: Callable[[int], None]) -> None:
+    """Let go of what a voice sends while it says that it is quiet and is not ``wanted``, but for a sample of it.
+
+    It counts as received all the same; ``skipped`` is told the bytes of its payloads.
+    """
+    transport, handle = receiver.transport, receiver._handle_rtp_packet
+    ids = transport._rtp_header_extensions_map._HeaderExtensionsMap__ids  # type: ignore[attr-defined]
+    hush = _hushes.setdefault(transport.transport._connection, Hush())
+    voice = Murmur(wanted)
+
+    async def counted(packet: RtpPacket, arrival_time_ms: int) -> None:
+        if packet.extensions.audio_level is not None:
+            hush.follow(packet.ssrc, voice, ids.audio_level)
+        if voice.packets:
+            stream = receiver._RTCRtpReceiver__remote_streams.get(packet.ssrc)  # type: ignore[attr-defined]
+            if stream is not None:
+                stream.packets_received += voice.packets
+            transport._RTCDtlsTransport__rx_packets += voice.packets  # type: ignore[attr-defined]
+            transport._RTCDtlsTransport__rx_bytes += voice.datagrams  # type: ignore[attr-defined]
+            skipped(voice.payloads)
+            voice.forget()
+        await handle(packet, arrival_time_ms)
+
+    receiver._handle_rtp_packet = counted  # type: ignore[method-assign]
+
+
 def tap_rtcp(receiver: RTCRtpReceiver, hear: Callable[[AnyRtcpPacket], None]) -> None:
     """Show every RTCP packet of a receiver to ``hear`` before aiortc handles it."""
     handle = receiver._handle_rtcp_packet
@@ -343,12 +377,16 @@ class _Passage:
 
 
 def take_packets(receiver: RTCRtpReceiver, take: Callable[[RtpPacket, RTCRtpCodecParameters], None]) -> None:
-    """Hand every packet of a known codec to ``take`` instead of decoding it; call it in ``track``."""
+    """Hand every packet of a known codec to ``take`` instead of decoding it; call it in ``track``.
+
+    The decoder's thread ends as soon as it has begun: it would keep the process where a close is cut short.
+    """
 
     def taken(packet: RtpPacket) -> None:
         take(packet, receiver._RTCRtpReceiver__codecs[packet.payload_type])  # type: ignore[attr-defined]
 
     receiver._RTCRtpReceiver__jitter_buffer = _Passage(taken)  # type: ignore[attr-defined]
+    receiver._RTCRtpReceiver__decoder_queue.put(None)  # type: ignore[attr-defined]
 
 
 def media_of(packet: RtpPacket) -> bytes:

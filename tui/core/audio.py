@@ -39,7 +39,7 @@ class Playout:
     """What became of a track's packets, counted since the track began; times in milliseconds."""
 
     packets: int = 0
-    """Taken, of which ``late``, ``duplicate`` and ``malformed`` ones were not played."""
+    """Taken, none at rest, of which ``late``, ``duplicate`` and ``malformed`` ones were not played."""
     late: int = 0
     duplicate: int = 0
     malformed: int = 0
@@ -59,7 +59,11 @@ class Playout:
 
 
 class AudioSink(Protocol):
-    """What plays a remote voice; both methods are called on the core's loop and never wait or raise."""
+    """What plays a remote voice; all of it is used on the core's loop and never waits or raises."""
+
+    @property
+    def resting(self) -> bool:
+        """Whether it plays nothing now, and a packet that says that it is quiet need not be pushed."""
 
     def push(self, packet: AudioPacket) -> None:
         """One more packet."""

@@ -27,8 +27,12 @@ from tui.errors import WireError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-TRACK_LIMITS = {"audio": 24, "video": 16}
-"""Tracks that are received at once; the other end is asked not to send the rest (hostile inputs: limits)."""
+TRACK_LIMITS = {"audio": 64, "video": 16}
+"""Tracks that are received at once; the other end is asked not to send the rest.
+
+Of the voices those who talk are decoded (`tui.media.mixer.MOST_VOICES`); of the others the packets come, and are let go
+(`tui.core.hush`).
+"""
 
 CANDIDATE_LIMIT = 100
 """Candidates of one description."""

@@ -41,6 +41,7 @@ from tui.core.aiortc_internals import (
     round_trip_time,
     route,
     sent_codec,
+    skip_quiet,
     take_packets,
     tap_rtp,
     transmission,
@@ -126,6 +127,11 @@ class RemoteTrack:
         )
 
     @property
+    def is_decoded(self) -> bool:
+        """Whether a sound's packets are played; those that say that they are quiet need not come while they are not."""
+        return self._sink is not None and not self._sink.resting
+
+    @property
     def codec(self) -> str:
         """Of the newest packet, as ``opus`` or ``vp8``; empty before the first one."""
         return codec_name(self._codec) if self._codec is not None else ""
@@ -147,6 +153,10 @@ class RemoteTrack:
         if packet.extensions.audio_level is not None:
             self._level = int(packet.extensions.audio_level[1])
             self._heard = time.monotonic()
+
+    def count(self, payloads: int) -> None:
+        """So many bytes of sound have come that were not looked at."""
+        self.bytes_received += payloads
 
     def __repr__(self) -> str:
         return f"RemoteTrack({self.key}, {self.track_id})"
@@ -434,6 +444,8 @@ class PlayPeer(Peer):
         take_packets(receiver, remote.take)
         if track.kind == "video":
             repeat_nacks(receiver, lambda: remote.pictures.is_watched)
+        else:
+            skip_quiet(receiver, lambda: remote.is_decoded, remote.count)
         tap_rtp(receiver, remote.hear)
         self._tracks[transceiver.mid] = remote
         self._listener.track(remote)

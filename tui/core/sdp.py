@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 SDP_LIMIT = 256 << 10
 LINE_LIMIT = 6000
-"""Lines of one description: 64 sections of libwebrtc with all their codecs."""
+"""Lines of one description: 64 people's sound and picture by libwebrtc with the codecs that AMS offers."""
 
-SECTION_LIMIT = 64
-"""Media sections that a connection takes; the rest is rejected."""
+SECTION_LIMIT = 129
+"""Media sections that a connection takes: sound and picture of 64 people, and the channel. The rest is rejected."""
 
 REPEATS_LIMITS = {"a=ssrc:": 64, "a=rtpmap:": 128, "a=fmtp:": 128}
 """Lines of one section that aiortc reads in quadratic time: seconds for thousands of them."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tui.media.earshot import Earshot
+from tui.media.meter import SILENT
 from tui.media.sound import SAMPLE_RATE, loudness
 from tui.media.voices import Voice
 
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MOST_VOICES = 24
-"""How many are heard at once; those added later wait for a place (hostile-inputs.md, limits)."""
+"""How many are decoded and heard at once, of however many: those who talk (hostile-inputs.md, limits)."""
 LOUDEST = 2.0
 """The largest factor for one voice or for all."""
 
@@ -36,15 +40,17 @@ class Mixer:
     wait: voices and listeners are replaced as a whole. Nothing in `mix` takes a lock or grows with the voices.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.deafened = False
         """Nothing is played; voices go on being received, measured and told to listeners."""
         self.volume = 1.0
         """Factor for all that is played, 0.0 to `LOUDEST`."""
         self.level = 0.0
         """How loud the mix is before the volume, 0.0 to 1.0, of the last block."""
+        self._clock = clock
         self._changing = threading.Lock()
         self._voices: dict[str, Voice] = {}
+        self._earshot = Earshot(MOST_VOICES)
         self._heard: tuple[_Seat, ...] = ()
         self._listeners: tuple[Callable[[Samples], None], ...] = ()
         self._played: dict[str, float] = {}
@@ -59,13 +65,19 @@ class Mixer:
             voice = self._voices.get(key)
             if voice is None:
                 voice = self._voices[key] = Voice()
-                self._seat()
+                voice.on_packet = partial(self._hear, key, voice)
+                self._earshot.add(key, self._clock())
+                if key in self._earshot.inside:
+                    self._seat()
+                else:
+                    voice.rest()
             return voice
 
     def remove(self, key: str) -> None:
         """Forget the voice of this track; nothing happens when there is none."""
         with self._changing:
             if self._voices.pop(key, None) is not None:
+                self._earshot.remove(key, self._clock())
                 self._seat()
 
     def voice(self, key: str) -> Voice | None:
@@ -73,7 +85,7 @@ class Mixer:
         return self._voices.get(key)
 
     def voices(self) -> list[Voice]:
-        """All of them, also those that wait for a place."""
+        """All of them, also those that rest."""
         return list(self._voices.values())
 
     def listen(self, listener: Callable[[Samples], None]) -> None:
@@ -111,10 +123,26 @@ class Mixer:
             for start in range(0, len(out), _LARGEST_BLOCK):
                 self._mix_block(out[start : start + _LARGEST_BLOCK])
 
+    def _hear(self, key: str, voice: Voice, level: int | None) -> None:
+        """A packet has come to this voice, in the core's thread."""
+        with self._changing:
+            # Whom we do not want to hear needs no place.
+            if self._earshot.hear(key, SILENT if voice.muted else level, self._clock()):
+                self._seat()
+
     def _seat(self) -> None:
-        seats = {id(seat.voice): seat for seat in self._heard}
-        heard = list(self._voices.values())[:MOST_VOICES]
-        self._heard = tuple(seats.get(id(voice)) or _Seat(voice) for voice in heard)
+        """Decode those who are in earshot, and let go of the others softly."""
+        heard = {id(voice): voice for key in self._earshot.inside if (voice := self._voices.get(key)) is not None}
+        known = {id(seat.voice): seat for seat in self._heard if not seat.leaving}
+        here = set(map(id, self._voices.values()))
+        left = [seat for place, seat in known.items() if place not in heard and place in here]
+        for place, voice in heard.items():
+            if place not in known:
+                voice.wake()
+        for seat in left:
+            seat.leaving = True
+            seat.voice.rest()
+        self._heard = (*(known.get(place) or _Seat(voice) for place, voice in heard.items()), *left)
 
     def _mix_block(self, out: Samples) -> None:
         scratch = self._scratch[: len(out)]
@@ -143,12 +171,18 @@ class _Seat:
 
     def __init__(self, voice: Voice) -> None:
         self.voice = voice
+        self.leaving = False
+        """It is faded out in one block, and then not pulled any more."""
+        self._left = False
         self._fader = _Fader()
         self._failed = False
 
     def pull(self, out: Samples) -> bool:
         """Whether there is anything in ``out`` to be added."""
         voice = self.voice
+        if self._left:
+            return False
+        self._left = self.leaving
         try:
             voice.pull(out)
         except Exception:
@@ -159,7 +193,7 @@ class _Seat:
         # One number says it of all: what is no number, or far too large, does not survive a sum of squares.
         if not np.dot(out, out) < np.inf:
             out.fill(0.0)
-        return self._fader.fade(out, 0.0 if voice.muted else _factor(voice.gain))
+        return self._fader.fade(out, 0.0 if voice.muted or self._left else _factor(voice.gain))
 
 
 class _Fader:

@@ -18,7 +18,9 @@ from av import FFmpegError
 from tui.core.audio import Playout
 from tui.media.decoding import decoder_for, duration_of
 from tui.media.delay import MOST, ArrivalDelay, Demand, SenderClock
+from tui.media.lead import LONGEST, Lead
 from tui.media.libopus import library
+from tui.media.meter import SILENT, VoiceMeter
 from tui.media.order import Order, Outcome
 from tui.media.sound import FRAME_SAMPLES, SAMPLE_RATE, loudness
 from tui.media.stretch import SEAM, blend, lengthened, period, shortened
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _INBOX = 256
-_DECAY_SECONDS = 0.6
 _MS = SAMPLE_RATE // 1000
 _CHUNK = 10 * _MS
 """Sound is made up in pieces of this length while nothing is there."""
@@ -70,12 +71,6 @@ _FORGETS_LOUD = 0.998
 """What is left after each frame of the loudest of late."""
 _ODD = 0.03
 """A clock that is so far off is no matter of temperature: its sender names the wrong rate."""
-_TALKS, _IS_HEARD = 45, 55
-"""Loudness by the extension, in dB below full scale: enough to begin to talk, and to go on."""
-_TALKS_LOUD, _IS_HEARD_LOUD = 1 - _TALKS / 60, 1 - _IS_HEARD / 60
-"""The same of `loudness`."""
-_TALK_LASTS = 0.4
-"""Seconds."""
 
 
 class Voice:
@@ -93,11 +88,19 @@ class Voice:
         """Factor for the mix, 1.0 as received."""
         self.muted = False
         """Not heard, though still received."""
+        self.on_packet: Callable[[int | None], None] = lambda level: None
+        """Told by `push` how loud each packet is, on the scale of RFC 6464; ``None`` when nobody knows."""
         self._clock = clock
         self._inbox: deque[AudioPacket] = deque(maxlen=_INBOX)
         self._overflow = 0
         self._sender_clock = SenderClock()
         self._is_odd = False
+        self.resting = False
+        """`AudioSink`; see `rest`."""
+        self._lead = Lead()
+        self._since = -math.inf
+        """Nothing older is played."""
+        self._woken: float | None = None
 
         self._order = Order()
         self._delay = ArrivalDelay()
@@ -140,15 +143,40 @@ class Voice:
         self._played_ms = self._concealed_ms = 0.0
         self._depth = 0
 
-        self._level = 0.0
-        self._level_at = 0.0
-        self._told_level = False
-        self._talked_at = -math.inf
+        self._meter = VoiceMeter(clock)
 
     # -- the core's side ---------------------------------------------------------------------------
 
     def push(self, packet: AudioPacket) -> None:
         """`AudioSink`."""
+        if self.resting:
+            self._lead.push(packet)
+            self._meter.believe(packet.level)
+        else:
+            self._receive(packet)
+        self.on_packet(self._level_of(packet))
+
+    def rest(self) -> None:
+        """Nobody pulls any more: keep only a `Lead` of what comes."""
+        self._lead.clear()
+        self.resting = True
+
+    def wake(self) -> None:
+        """Pulled again from now on: begin with what was kept. Called by who pushes; nothing happens while awake."""
+        if not self.resting:
+            return
+        self.resting = False
+        self._woken = since = self._clock() - LONGEST
+        self._inbox.extend(self._lead.take(since))
+
+    def _level_of(self, packet: AudioPacket) -> int | None:
+        if packet.level is not None:
+            return packet.level
+        if packet.codec == "opus" and len(packet.payload) <= _SILENT_SENDER:
+            return SILENT
+        return None if self.resting else self._meter.level
+
+    def _receive(self, packet: AudioPacket) -> None:
         if packet.codec == "opus" and library() is None:
             _say_plain()
         error = self._sender_clock.note(packet.arrival, packet.timestamp, packet.clock_rate)
@@ -171,25 +199,28 @@ class Voice:
             played_ms=self._played_ms,
             concealed_ms=self._concealed_ms,
             resets=self._resets,
-            depth_ms=self._depth / _MS,
-            target_ms=(self._target + self._demand.ahead) / _MS if self._packets else 0.0,
+            depth_ms=0.0 if self.resting else self._depth / _MS,
+            target_ms=0.0 if self.resting or not self._packets else (self._target + self._demand.ahead) / _MS,
         )
 
     @property
     def level(self) -> float:
-        """How loud it is now, 0.0 to 1.0; falls to nothing in 0.6 s when nothing comes."""
-        return max(0.0, self._level - (self._clock() - self._level_at) / _DECAY_SECONDS)
+        """How loud it is now, 0.0 to 1.0; while it rests, how loud its sender says that it is."""
+        return self._meter.loudness
 
     @property
     def talking(self) -> bool:
         """Whether somebody speaks: by what the sender says of the level, else by what is heard."""
-        return self._clock() - self._talked_at < _TALK_LASTS
+        return self._meter.talking
 
     # -- the device's side -------------------------------------------------------------------------
 
     def pull(self, out: Samples) -> None:
         """Fill ``out``, of any length, with the next samples."""
         self._now = int(self._clock() * SAMPLE_RATE)
+        since, self._woken = self._woken, None
+        if since is not None:
+            self._come_back(since)
         self._demand.note(self._now, self._made - len(self._unheard))
         self._take()
         filled = 0
@@ -201,10 +232,24 @@ class Voice:
             self._unheard = self._unheard[count:]
             filled += count
 
+    def _come_back(self, since: float) -> None:
+        """Nobody has pulled for a while: nothing of before is played, neither what was said nor the pause."""
+        self._since = since
+        self._order.clear()
+        self._unheard = self._unheard[:0]
+        self._tail = np.zeros(SEAM, dtype=np.float32)
+        self._playing = self._sender_silent = False
+        self._depth = 0
+        self._delay.forget()
+        self._in_vain_since = None
+        self._decoder, self._codec = None, ""
+
     def _take(self) -> None:
         """Sort in what has come."""
         for _ in range(len(self._inbox)):
             packet = self._inbox.popleft()
+            if packet.arrival < self._since:
+                continue
             self._packets += 1
             self._watch()
             duration = duration_of(packet)
@@ -389,7 +434,7 @@ class Voice:
             self._decoder, self._codec = decoder_for(packet.codec), packet.codec
         self._sequence, self._length, self._position = frame.sequence, frame.duration, frame.end
         self._starved, self._uncertain = 0, 0.0
-        self._hear_level(packet.level)
+        self._meter.be_told(packet.level)
         try:
             sound = self._decoder.decode(packet.payload)[begun:]
             if not len(sound):
@@ -445,24 +490,8 @@ class Voice:
         else:
             sound = sound.copy()
         self._made += len(sound)
-        now = self._clock()
-        level = loudness(sound)
-        if level >= self._level - (now - self._level_at) / _DECAY_SECONDS:
-            self._level, self._level_at = level, now
-        if not self._told_level:
-            self._talk(level >= _TALKS_LOUD, level >= _IS_HEARD_LOUD)
+        self._meter.hear(loudness(sound))
         return sound
-
-    def _hear_level(self, level: int | None) -> None:
-        self._told_level = level is not None
-        if level is not None:
-            self._talk(level <= _TALKS, level <= _IS_HEARD)
-
-    def _talk(self, loud: bool, heard: bool) -> None:
-        """Whoever is loud talks, and goes on while heard."""
-        now = self._clock()
-        if loud or (heard and now - self._talked_at < _TALK_LASTS):
-            self._talked_at = now
 
 
 @functools.cache
