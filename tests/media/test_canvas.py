@@ -286,6 +286,22 @@ def test_what_is_not_worth_its_bytes_at_once_is_put_right_within_two_seconds() -
     assert _errors(canvas.current(0, 0, 80, 24), drifted).max() == 0
 
 
+def test_a_small_error_waits_only_where_the_cell_is_fresh() -> None:
+    canvas = Canvas(80, 24, Depth.TRUECOLOR)
+    before, after, upper = _plain(24, 80, 0x404040), _plain(24, 80, 0x424243), np.zeros((24, 80), dtype=np.bool_)
+    upper[:12] = True
+    canvas.place(0, 0, before, _all(before))
+    canvas.update(ENOUGH, 0.0)
+    changed = _plain(24, 80, 0x806040)
+    canvas.place(0, 0, changed, upper)
+    canvas.update(ENOUGH, 0.6)
+    changed = _plain(24, 80, 0x826243)
+    canvas.place(0, 0, changed, upper)
+    canvas.place(0, 0, after, ~upper)
+    touched = _touched(canvas.update(ENOUGH, 0.7), 80, 24)
+    assert (touched == ~upper).all()
+
+
 def test_a_slow_fade_is_never_far_behind() -> None:
     canvas = Canvas(80, 24, Depth.TRUECOLOR)
     for step in range(90):

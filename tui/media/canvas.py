@@ -25,18 +25,21 @@ if TYPE_CHECKING:
 
 Mask: TypeAlias = NDArray[np.bool_]
 
-_NOTICED: Final = 60.0
+_NOTICED: Final = 45.0
 """Error that a byte must take away to be sent at all: below it is mostly the noise of a camera or a codec."""
 _COARSEST: Final = 100_000.0
 _EASING: Final = 0.6
 """How fast, from one update to the next, cells become finer again."""
-_FAINT: Final = 32 * 3 * 2.5**2
-"""Error of a cell that waits until it is stale."""
+_FAINT: Final = 32 * 3 * 2.25**2
+"""Error, as it counts, of a cell that waits and so counts more."""
 _DRIFT: Final = 32 * 3 * 2.0**2
 """Error of a cell that is put right when it is stale, whatever it costs."""
-_STALE: Final = 1.2
+_STALE: Final = 1.8
 _LONG: Final = 2.0
 """Seconds since a cell was written."""
+_FRESH: Final = 0.7
+_RIPENING: Final = 1.5
+"""How much error counts in a cell just written, and more for each second: what moves is soon wrong again."""
 _UNKNOWN: Final = np.float32(32 * 3 * 60.0**2)
 """Error, beyond the one assumed, of a cell that may show anything."""
 _CHEAPEST: Final = 4
@@ -142,20 +145,20 @@ class Canvas:
         places = np.flatnonzero(changed)
         if not len(places) or budget < len(ansi.RESET):
             return b""
-        source = Strokes(places, wanted_glyphs[places], *wanted_colours.take(places, axis=1))
+        source = Strokes(places, wanted_glyphs.take(places), *wanted_colours.take(places, axis=1))
         masks, light = seen(source)
-        error = difference(masks, light, *seen(Strokes(places, glyphs[places], *colours.take(places, axis=1))))
+        error = difference(masks, light, *seen(Strokes(places, glyphs.take(places), *colours.take(places, axis=1))))
         error += _UNKNOWN * ~known[places]
         age = (now - written[places]).astype(np.float32)
         stale = (age > _STALE) & (error > _DRIFT)
-        worth = np.flatnonzero(stale | (error > max(self._trade * _CHEAPEST, _FAINT)))
+        # Who waits longer comes earlier: nothing starves.
+        weight = (_FRESH + _RIPENING * np.minimum(age, _LONG)).astype(np.float32)
+        worth = np.flatnonzero(stale | (error * weight > max(self._trade * _CHEAPEST, _FAINT)))
         if not len(worth):
             self._trade = max(_NOTICED, self._trade * _EASING)
             return b""
         source, masks, light = source.only(worth), masks[worth], light.take(worth, axis=2)
-        error, stale = error[worth], stale[worth]
-        # Who waits longer comes earlier: nothing starves.
-        weight = (1 + np.minimum(age[worth], _LONG) / _LONG).astype(np.float32)
+        error, stale, weight = error[worth], stale[worth], weight[worth]
         trade, low, high = self._trade, _NOTICED, _COARSEST
         for _ in range(_TRIALS):
             strokes, new_masks, new_light = drawn(source, masks, light, trade, self._placed_depth)
