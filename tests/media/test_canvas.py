@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 BLOCKS = np.array([ord(glyph) for glyph in " ▀▄█▌▐▘▝▖▗▚▞▛▜▙▟▂▆"], dtype=np.uint32)
 DEPTHS = list(Depth)
 ENOUGH = 10_000_000
+THRIFTY = 20 * 80 * 24
+"""Bytes that do not suffice to draw each cell of 80 x 24 at each update."""
 
 
 def _random(random: np.random.Generator, rows: int, columns: int, depth: Depth) -> CellGrid:
@@ -265,13 +267,13 @@ def test_noise_is_not_worth_a_byte() -> None:
     canvas = Canvas(80, 24, Depth.TRUECOLOR)
     grid = _scene(24, 80, noise=2)
     canvas.place(0, 0, grid, _all(grid))
-    whole = len(canvas.update(ENOUGH, 0.0))
+    whole = len(canvas.update(THRIFTY, 0.0))
     sent = 0
     for step in range(1, 30):
         noisy = _scene(24, 80, noise=2)
         noisy.foreground.ravel()[step::7] += 0x020202
         canvas.place(0, 0, noisy, _all(noisy))
-        sent += len(canvas.update(ENOUGH, step / 15))
+        sent += len(canvas.update(THRIFTY, step / 15))
     assert sent < whole / 4
 
 
@@ -279,11 +281,39 @@ def test_what_is_not_worth_its_bytes_at_once_is_put_right_within_two_seconds() -
     canvas = Canvas(80, 24, Depth.TRUECOLOR)
     first, drifted = _plain(24, 80, 0x404040), _plain(24, 80, 0x424243)
     canvas.place(0, 0, first, _all(first))
-    canvas.update(ENOUGH, 0.0)
+    canvas.update(THRIFTY, 0.0)
     canvas.place(0, 0, drifted, _all(drifted))
-    assert canvas.update(ENOUGH, 0.1) == b""
-    canvas.update(ENOUGH, 2.0)
+    assert canvas.update(THRIFTY, 0.1) == b""
+    canvas.update(THRIFTY, 2.0)
     assert _errors(canvas.current(0, 0, 80, 24), drifted).max() == 0
+
+
+def test_a_small_error_waits_only_where_the_cell_is_fresh() -> None:
+    canvas = Canvas(80, 24, Depth.TRUECOLOR)
+    before, after, upper = _plain(24, 80, 0x404040), _plain(24, 80, 0x424243), np.zeros((24, 80), dtype=np.bool_)
+    upper[:12] = True
+    canvas.place(0, 0, before, _all(before))
+    canvas.update(THRIFTY, 0.0)
+    changed = _plain(24, 80, 0x806040)
+    canvas.place(0, 0, changed, upper)
+    canvas.update(THRIFTY, 0.6)
+    changed = _plain(24, 80, 0x826243)
+    canvas.place(0, 0, changed, upper)
+    canvas.place(0, 0, after, ~upper)
+    touched = _touched(canvas.update(THRIFTY, 0.7), 80, 24)
+    assert (touched == ~upper).all()
+
+
+def test_where_every_cell_could_be_drawn_anew_noise_is_worth_its_bytes() -> None:
+    quality = {}
+    for budget in (THRIFTY, 24 * 80 * 24):
+        canvas = Canvas(80, 24, Depth.TRUECOLOR)
+        for step in range(10):
+            grid = _scene(24, 80, at=step / 1000, noise=3)
+            canvas.place(0, 0, grid, _all(grid))
+            assert len(canvas.update(budget, step / 15)) <= budget
+        quality[budget] = _quality(canvas.current(0, 0, 80, 24), grid)
+    assert quality[24 * 80 * 24] > quality[THRIFTY] + 2
 
 
 def test_a_slow_fade_is_never_far_behind() -> None:
@@ -326,7 +356,7 @@ def test_a_moving_picture_takes_a_tenth_of_its_whole_bytes() -> None:
     for step in range(30):
         grid = _scene(24, 80, at=step / 30, noise=3)
         canvas.place(0, 0, grid, _all(grid))
-        sizes.append(len(canvas.update(ENOUGH, step / 30)))
+        sizes.append(len(canvas.update(THRIFTY, step / 30)))
         qualities.append(_quality(canvas.current(0, 0, 80, 24), grid))
     assert np.mean(sizes[1:]) < 0.1 * 24 * 80 * 34
     assert min(qualities) > 35

@@ -115,6 +115,14 @@ def test_no_other_glyph_and_colours_are_better(glyphs: Glyphs) -> None:
         assert (error <= best * 1.001 + 32).all()
 
 
+def test_colours_are_not_blurred_where_the_picture_is_hardly_larger_than_its_cells() -> None:
+    halves = np.repeat(np.array([[200, 60, 60], [60, 60, 200]], dtype=np.uint8), HIGH * 3 // 4, axis=0)
+    frame = exact(np.tile(halves[:, None], (8, 32 * WIDE * 3 // 2, 1)))
+    grid = Encoder(TRUECOLOR).encode(frame.reformat(format="yuv420p", interpolation="AREA"), Size(32, 8))
+    wanted = np.tile(np.repeat(halves[[0, -1]], HIGH // 2, axis=0)[:, None], (8, 32 * WIDE, 1))
+    assert np.abs(rebuilt(grid) - wanted).max() <= 3
+
+
 def test_a_face_is_close_to_the_picture() -> None:
     pixels = face()
     wanted = reduced(pixels, 80, 24)

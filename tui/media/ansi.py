@@ -154,7 +154,7 @@ _WORDS = _GLYPH + 1
 def _colour_sizes(codes: Codes) -> Counts:
     """Bytes of each colour among SGR parameters; a bright basic background takes one more."""
     digits = _digit_counts()
-    sizes: Counts = 7 + digits[codes >> 16 & 255] + digits[codes >> 8 & 255] + digits[codes & 255]
+    sizes: Counts = 7 + digits.take(codes >> 16 & 255) + digits.take(codes >> 8 & 255) + digits.take(codes & 255)
     short = (codes >= NUMBERED) | (codes < 0)
     if short.any():
         sizes = np.where(codes >= NUMBERED, 5 + digits[codes & 255], sizes)

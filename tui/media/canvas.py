@@ -25,18 +25,25 @@ if TYPE_CHECKING:
 
 Mask: TypeAlias = NDArray[np.bool_]
 
-_NOTICED: Final = 60.0
+_NOTICED: Final = 45.0
 """Error that a byte must take away to be sent at all: below it is mostly the noise of a camera or a codec."""
+_EXACT: Final = 9.0
+"""The same where bytes are `_AMPLE`."""
+_AMPLE: Final = 24
+"""Bytes for each cell of the pictures: every cell could be drawn anew at each update."""
 _COARSEST: Final = 100_000.0
 _EASING: Final = 0.6
 """How fast, from one update to the next, cells become finer again."""
-_FAINT: Final = 32 * 3 * 2.5**2
-"""Error of a cell that waits until it is stale."""
+_FAINT: Final = 32 * 3 * 2.25**2
+"""Error, as it counts, of a cell that waits and so counts more."""
 _DRIFT: Final = 32 * 3 * 2.0**2
 """Error of a cell that is put right when it is stale, whatever it costs."""
-_STALE: Final = 1.2
+_STALE: Final = 1.8
 _LONG: Final = 2.0
 """Seconds since a cell was written."""
+_FRESH: Final = 0.7
+_RIPENING: Final = 1.5
+"""How much error counts in a cell just written, and more for each second: what moves is soon wrong again."""
 _UNKNOWN: Final = np.float32(32 * 3 * 60.0**2)
 """Error, beyond the one assumed, of a cell that may show anything."""
 _CHEAPEST: Final = 4
@@ -138,29 +145,32 @@ class Canvas:
         changed |= wanted_colours[0] != colours[0]
         changed |= wanted_colours[1] != colours[1]
         changed |= ~known
-        changed &= self._ours.reshape(-1)
+        ours = self._ours.reshape(-1)
+        changed &= ours
         places = np.flatnonzero(changed)
         if not len(places) or budget < len(ansi.RESET):
             return b""
-        source = Strokes(places, wanted_glyphs[places], *wanted_colours.take(places, axis=1))
+        ample = budget >= _AMPLE * np.count_nonzero(ours)
+        noticed, faint = (_EXACT, 0.0) if ample else (_NOTICED, _FAINT)
+        source = Strokes(places, wanted_glyphs.take(places), *wanted_colours.take(places, axis=1))
         masks, light = seen(source)
-        error = difference(masks, light, *seen(Strokes(places, glyphs[places], *colours.take(places, axis=1))))
+        error = difference(masks, light, *seen(Strokes(places, glyphs.take(places), *colours.take(places, axis=1))))
         error += _UNKNOWN * ~known[places]
         age = (now - written[places]).astype(np.float32)
         stale = (age > _STALE) & (error > _DRIFT)
-        worth = np.flatnonzero(stale | (error > max(self._trade * _CHEAPEST, _FAINT)))
+        # Who waits longer comes earlier: nothing starves.
+        weight = (_FRESH + _RIPENING * np.minimum(age, _LONG)).astype(np.float32)
+        worth = np.flatnonzero(stale | (error * weight > max(self._trade * _CHEAPEST, faint)))
         if not len(worth):
-            self._trade = max(_NOTICED, self._trade * _EASING)
+            self._trade = max(noticed, self._trade * _EASING)
             return b""
         source, masks, light = source.only(worth), masks[worth], light.take(worth, axis=2)
-        error, stale = error[worth], stale[worth]
-        # Who waits longer comes earlier: nothing starves.
-        weight = (1 + np.minimum(age[worth], _LONG) / _LONG).astype(np.float32)
-        trade, low, high = self._trade, _NOTICED, _COARSEST
+        error, stale, weight = error[worth], stale[worth], weight[worth]
+        trade, low, high = max(noticed, self._trade), noticed, _COARSEST
         for _ in range(_TRIALS):
             strokes, new_masks, new_light = drawn(source, masks, light, trade, self._placed_depth)
             gain = (error - difference(masks, light, new_masks, new_light)) * weight
-            chosen, last, used = self._chosen(strokes, gain, stale, budget)
+            chosen, last, used = self._chosen(strokes, gain, stale, budget, noticed)
             # A byte should be worth the same where cells are made cheaper and where the budget ends.
             if last > 2 * trade and trade < _COARSEST:
                 low = trade
@@ -170,19 +180,21 @@ class Canvas:
                 trade = max(math.sqrt(low * trade), trade / 8)
             else:
                 break
-        self._trade = max(_NOTICED, math.sqrt(trade * last), trade * _EASING)
+        self._trade = max(noticed, math.sqrt(trade * last), trade * _EASING)
         sent = strokes.only(chosen).settled()
         glyphs[sent.places] = sent.glyphs
         colours[0, sent.places], colours[1, sent.places] = sent.foreground, sent.background
         known[sent.places], written[sent.places] = True, now
         return ansi.encode(sent, self.columns)
 
-    def _chosen(self, strokes: Strokes, gain: Errors, stale: Mask, budget: int) -> tuple[NDArray[np.intp], float, int]:
+    def _chosen(
+        self, strokes: Strokes, gain: Errors, stale: Mask, budget: int, noticed: float
+    ) -> tuple[NDArray[np.intp], float, int]:
         """Which strokes go out, the gain a byte has where the budget ended (0 when it did not), and their bytes."""
         prices = ansi.Prices(strokes, self.columns)
         starts, costs = self._parcels(strokes, prices)
         ratio = np.add.reduceat(gain, starts) / costs
-        worth = (ratio >= _NOTICED) | (np.logical_or.reduceat(stale, starts) & (ratio > 0))
+        worth = (ratio >= noticed) | (np.logical_or.reduceat(stale, starts) & (ratio > 0))
         order = np.flatnonzero(worth & (costs < budget))
         order = order[np.argsort(-ratio[order], kind="stable")]
         rank = np.full(len(starts), len(starts))

@@ -29,6 +29,8 @@ __all__ = ["DEFAULT_COLOUR", "CellGrid", "Crop", "Depth", "Encoder", "Glyphs", "
 
 # AREA | FULL_CHR_H_INT: without the second flag chroma is halved once more (terminal-video.md, finding 4).
 _SCALING: Final = 0x20 | 0x2000
+_AS_IT_IS: Final = 0x10
+"""POINT: every sample of chroma stands for the pixels that it was made of."""
 _CHANNELS: Final = (2, 0, 1)
 """Red, green and blue in swscale's planar RGB."""
 
@@ -90,6 +92,7 @@ class Encoder:
     def __init__(self, look: Look) -> None:
         self.look = look
         self._reformatter = VideoReformatter()
+        self._chroma = VideoReformatter()
         self._cutter = _Cutter()
         self._scene: tuple[object, ...] = ()
         self._drawing = drawing(look.glyphs, look.depth, look.light)
@@ -124,6 +127,9 @@ class Encoder:
     def _sample(self, frame: av.VideoFrame, columns: int, rows: int, mirror: bool) -> None:
         """Scale the frame to the samples of the cells."""
         wide, high = self._drawing.shapes.wide, self._drawing.shapes.high
+        if frame.format.name == "yuv420p" and (2 * columns * wide > frame.width or 2 * rows * high > frame.height):
+            # Chroma would be enlarged, and swscale blurs what it enlarges.
+            frame = self._chroma.reformat(frame, format="yuv444p", interpolation=_AS_IT_IS, threads=1)
         # Planar RGB takes swscale a third of the time of packed. One thread: starting two takes longer than scaling.
         scaled = self._reformatter.reformat(
             frame, columns * wide, rows * high, "gbrp", interpolation=_SCALING, threads=1

@@ -81,9 +81,10 @@ class _Coloured:
         fit, depth = self._fit, self._depth
         fit.solve()
         shape = fit.best()
-        foreground, background = fit.colours(shape)
+        part = fit.part(shape)
+        foreground, background = fit.colours(shape, part)
         chosen = _Choice(shape, nearest(foreground, depth), nearest(background, depth))
-        error = fit.error(chosen, depth)
+        error = fit.error(chosen, part, depth)
         if self._inexact:
             plain = nearest(np.moveaxis(fit.mean, 0, -1), depth)
             chosen, error = self._better(chosen, error, _Choice(np.zeros_like(shape), plain, plain))
@@ -100,7 +101,7 @@ class _Coloured:
 
     def _better(self, one: _Choice, error: Reals, other: _Choice) -> tuple[_Choice, Reals]:
         """Cell by cell the one with this error, or the other where its error is smaller."""
-        others = self._fit.error(other, self._depth)
+        others = self._fit.error(other, self._fit.part(other.shape), self._depth)
         better = others < error
         merged = _Choice(
             np.where(better, other.shape, one.shape),
@@ -188,23 +189,26 @@ class _Fit:
         shape: NDArray[np.intp] = self._gain[: self._cells].argmax(axis=-1)
         return shape
 
-    def colours(self, shape: NDArray[np.intp]) -> tuple[Reals, Reals]:
+    def part(self, shape: NDArray[np.intp]) -> Reals:
+        """What the cells have of these shapes, (3, cells)."""
+        part: Reals = self._parts.reshape(3, -1).take(self._first + shape, axis=1)
+        return part
+
+    def colours(self, shape: NDArray[np.intp], part: Reals) -> tuple[Reals, Reals]:
         """The best foreground and background for these shapes, (cells, 3), not all within 0..255."""
-        part = self._part(shape)
-        foreground, background = self.mean + part * self._space.high[shape], self.mean - part * self._space.low[shape]
+        foreground, background = (
+            self.mean + part * self._space.high.take(shape),
+            self.mean - part * self._space.low.take(shape),
+        )
         return np.moveaxis(foreground, 0, -1), np.moveaxis(background, 0, -1)
 
-    def error(self, choice: _Choice, depth: Depth) -> Reals:
+    def error(self, choice: _Choice, part: Reals, depth: Depth) -> Reals:
         """Sum of the squared errors of these cells, less what no shape can explain."""
         shape = choice.shape
         background = channels(choice.background, depth)
         contrast = channels(choice.foreground, depth) - background
-        mean = background + contrast * self._space.share[shape] - self.mean
-        part = contrast * self._space.norm[shape] - self._part(shape)
-        errors = self._samples_of_a_cell * np.square(mean) + np.square(part)
-        error: Reals = errors[0] + errors[1] + errors[2] - self._gain.ravel()[self._first + shape]
+        mean = background + contrast * self._space.share.take(shape) - self.mean
+        apart = contrast * self._space.norm.take(shape) - part
+        errors = self._samples_of_a_cell * np.square(mean) + np.square(apart)
+        error: Reals = errors[0] + errors[1] + errors[2] - self._gain.ravel().take(self._first + shape)
         return error
-
-    def _part(self, shape: NDArray[np.intp]) -> Reals:
-        part: Reals = self._parts.reshape(3, -1)[:, self._first + shape]
-        return part

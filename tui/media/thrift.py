@@ -46,7 +46,7 @@ def seen(strokes: Strokes) -> tuple[Masks, Light]:
     """Which sub-cells the glyphs fill, and both colours, foreground first: shape (2, 3, cells)."""
     codes = np.stack([strokes.foreground, strokes.background])
     light = light_of(codes, np.array([[_FOREGROUND], [_BACKGROUND]], dtype=np.int32))
-    return _masks()[strokes.glyphs], light.swapaxes(0, 1)
+    return _masks().take(strokes.glyphs), light.swapaxes(0, 1)
 
 
 def light_of(codes: Codes, default: Codes | int) -> Light:
