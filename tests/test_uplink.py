@@ -56,13 +56,16 @@ async def test_what_nobody_reads_is_given_and_has_not_arrived(host: str) -> None
         assert stuck is not None
         assert stuck.given - begin.given == written
         assert stuck.arrived < stuck.given
+        assert (begin.full, stuck.full) == (False, True)
+        assert stuck.round_trip is not None
+        assert 0 < stuck.round_trip < 1
         read = 0
         while read < written:
             read += len(there.recv(1 << 20))
 
         def all_there() -> bool:
             progress = uplink.progress()
-            return progress is not None and progress.arrived == progress.given == stuck.given
+            return progress is not None and progress.arrived == progress.given == stuck.given and not progress.full
 
         await until(all_there)
         here.close()
@@ -93,6 +96,21 @@ def test_answers_that_say_nothing_are_none(answer: bytes) -> None:
     assert module._progress(answer) is None
 
 
+class Paced:
+    """Notes what a pacer is told."""
+
+    def __init__(self) -> None:
+        self.proxied = True
+        self.answers: list[int | None] = []
+        self.round_trip = 0.0
+
+    def answered(self, number: int | None, now: float) -> None:
+        self.answers.append(number)
+
+    def know_way(self, round_trip: float) -> None:
+        self.round_trip = round_trip
+
+
 class Line(Uplink):
     """A connection whose progress a test says."""
 
@@ -107,23 +125,45 @@ class Line(Uplink):
 
 
 async def test_an_answer_is_held_back_until_all_of_it_has_arrived() -> None:
-    line, answered, tasks = Line(), list[int | None](), Tasks()
-    arrivals = Arrivals(line, lambda number, at: answered.append(number), lambda: "", lambda: None, lambda: clock[0])
-    clock = [0.0]
+    line, pacer, tasks, clock = Line(), Paced(), Tasks(), [0.0]
+    arrivals = Arrivals(line, pacer, lambda: "", lambda: clock[0])
+    assert not pacer.proxied
     arrivals.start(tasks)
-    line.now = Progress(1000, 0)
+    line.now = Progress(1000, 0, round_trip=0.04)
     arrivals.take(1, 0.0)
     clock[0] = 0.02
     await until(lambda: arrivals._awaited)
+    assert 0.04 <= pacer.round_trip < 0.1
     line.now = Progress(3000, 999)
     arrivals.take(2, 0.02)
     clock[0] = 0.04
     await until(lambda: len(arrivals._awaited) == 2)
-    assert answered == []
+    assert pacer.answers == []
     line.now = Progress(3000, 1000)
-    await until(lambda: answered == [1])
+    await until(lambda: pacer.answers == [1])
+    arrivals.take(3, 0.04)
+    clock[0] = 0.06
+    await until(lambda: len(arrivals._awaited) == 2)
     line.now = Progress(9000, 3000)
-    await until(lambda: answered == [1, 2])
+    await until(lambda: pacer.answers == [1, 3])
+    await tasks.aclose()
+
+
+async def test_while_more_waits_before_the_connection_nothing_is_known() -> None:
+    line, pacer, tasks, clock = Line(), Paced(), Tasks(), [0.0]
+    arrivals = Arrivals(line, pacer, lambda: "", lambda: clock[0])
+    arrivals.start(tasks)
+    line.now = Progress(5000, 0, full=True)
+    arrivals.take(1, 0.0)
+    clock[0] = 1.0
+    await until(lambda: arrivals._full_at == 1.0)
+    # What was there then has arrived, but sshd had more.
+    line.now = Progress(9000, 5000)
+    clock[0] = 1.02
+    await until(lambda: arrivals._awaited)
+    assert pacer.answers == []
+    line.now = Progress(9000, 9000)
+    await until(lambda: pacer.answers == [1])
     await tasks.aclose()
 
 
@@ -131,7 +171,7 @@ async def test_who_comes_back_from_elsewhere_is_found_and_until_then_nobody_answ
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "_FINDS", 0.01)
-    answered, tasks, tries = list[int | None](), Tasks(), list[int]()
+    pacer, tasks, tries = Paced(), Tasks(), list[int]()
     with connected("127.0.0.1") as (_, _, name):
 
         def find() -> str:
@@ -139,24 +179,25 @@ async def test_who_comes_back_from_elsewhere_is_found_and_until_then_nobody_answ
             return name if len(tries) > 3 else "127.0.0.1 1 127.0.0.1 2"
 
         line = Line()
-        arrivals = Arrivals(line, lambda number, at: answered.append(number), find, lambda: pytest.fail("not lost"))
+        arrivals = Arrivals(line, pacer, find)
         arrivals.start(tasks)
         line.now = None
         arrivals.take(1, 0.0)
         await until(lambda: len(tries) > 3)
         arrivals.take(2, 0.0)
-        await until(lambda: answered == [2])
+        await until(lambda: pacer.answers == [2])
+        assert not pacer.proxied
     await tasks.aclose()
     arrivals.close()
 
 
 async def test_where_nobody_knows_any_more_answers_pass_as_they_come() -> None:
-    line, answered, lost, tasks = Line(), list[int | None](), list[bool](), Tasks()
-    arrivals = Arrivals(line, lambda number, at: answered.append(number), lambda: "", lambda: lost.append(True))
+    line, pacer, tasks = Line(), Paced(), Tasks()
+    arrivals = Arrivals(line, pacer, lambda: "")
     arrivals.start(tasks)
     line.now = None
     arrivals.take(1, 0.0)
-    await until(lambda: lost)
+    await until(lambda: pacer.proxied)
     arrivals.take(2, 0.0)
-    assert answered == [2]
+    assert pacer.answers == [2]
     await tasks.aclose()

@@ -6,7 +6,7 @@ A user's keymap changes keys by these ids; `checked_keymap` reports what Textual
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.binding import Binding
 
@@ -14,6 +14,8 @@ from tui.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from textual.screen import Screen
 
 
 def _key(
@@ -291,6 +293,12 @@ GROUPS: Final[dict[str, tuple[Binding, ...]]] = {
     "Question whether to leave": LEAVE,
     "Question of a moderator": REQUEST,
 }
+
+
+def shown_key(screen: Screen[Any], binding_id: str) -> str:
+    """The key that does it on this screen now, as the user has set it; empty where there is none."""
+    active = (one.binding for one in screen.active_bindings.values() if one.binding.id == binding_id)
+    return next((screen.app.get_key_display(binding) for binding in active), "")
 
 
 def checked_keymap(keymap: Mapping[str, str]) -> dict[str, str]:

@@ -151,11 +151,11 @@ class Call:
                 sources.video.thrifty = self._low_bandwidth
             if sources == Sources():
                 self._note("There is nothing to take part with: neither sound nor picture is to be sent.")
-            elif await conference.begin_to_publish(sources.audio, sources.video):
+            elif not await conference.begin_to_publish(sources.audio, sources.video):
+                self._give_sources_back()
+            elif self._sources is sources:  # not refused at once
                 self._desk.speak_with(sources.audio)
                 self._tell_picture()
-            else:
-                self._give_sources_back()
 
     async def stop_publishing(self) -> None:
         """`Session`."""

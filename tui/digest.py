@@ -172,16 +172,23 @@ class Digest:
             match event:
                 case CallStateChanged():
                     self._view = self._moved(event)
-                case RosterChanged(participants):
+                case RosterChanged(participants, more):
                     self._roster = participants
+                    self._view = replace(self._view, more=more)
                 case RetryPlanned(attempt, due, reason):
                     self._view = replace(self._view, retry=Retry(attempt, due, printable(reason)))
                 case SharingChanged(state, source, reason, hint):
                     share = Share(state, printable(source, 60), printable(reason), printable(hint))
                     self._view = replace(self._view, share=share)
                 case LocalMediaChanged(microphone, camera, away, play_only):
+                    refusal = self._view.refusal if play_only else ""
                     self._view = replace(
-                        self._view, microphone=microphone, camera=camera, away=away, play_only=play_only
+                        self._view,
+                        microphone=microphone,
+                        camera=camera,
+                        away=away,
+                        play_only=play_only,
+                        refusal=refusal,
                     )
                 case PublishingRefused(reason, hint):
                     self._view = replace(self._view, refusal=with_hint(printable(reason), printable(hint)))
@@ -243,6 +250,7 @@ class Digest:
             moved = replace(
                 moved,
                 people=(),
+                more=0,
                 microphone=None,
                 camera=None,
                 away=False,

@@ -149,16 +149,15 @@ class Projector:
         driver = self._app.driver
         if driver is not None:
             if self._relay.proxied and (uplink := Uplink.open(self._relay.connection)) is not None:
-                self._arrivals = Arrivals(uplink, self.pacer.answered, attached_by, self._lost)
-                self.pacer.proxied = False
+                self._arrivals = Arrivals(uplink, self.pacer, attached_by)
+                # At once: what is asked before there is anything on the line tells how long the way is.
+                self._arrivals.start(self._tasks)
             driver.answered, driver.written, driver.resumed = self._answered, self._written, self._resumed
             self._write(driver, b"", self._clock())
 
     def start(self) -> None:
         """Begin; nothing is written while nothing is to be seen."""
         self._tasks.spawn(self._run(), "pictures")
-        if self._arrivals is not None:
-            self._arrivals.start(self._tasks)
 
     async def aclose(self) -> None:
         """Show nothing more."""
@@ -183,9 +182,6 @@ class Projector:
             self.pacer.answered(number, at)
         else:
             self._arrivals.take(number, at)
-
-    def _lost(self) -> None:
-        self.pacer.proxied = True
 
     def _written(self, size: int) -> None:
         self.pacer.other(self._clock(), size)

@@ -132,6 +132,8 @@ class CallView:
     retry: Retry | None = None
     """What comes next while reconnecting, as soon as it is known."""
     people: tuple[Person, ...] = ()
+    more: int = 0
+    """How many are in the room besides, as the server counts."""
     microphone: bool | None = None
     camera: bool | None = None
     output: str | None = None

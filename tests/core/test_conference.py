@@ -11,7 +11,7 @@ import pytest
 from aiortc import AudioStreamTrack, VideoStreamTrack
 
 from tests.waiting import until
-from tui.core import attendance, talkers
+from tui.core import attendance, roster, talkers
 from tui.core import conference as module
 from tui.core.adaptor import WebRTCAdaptor
 from tui.core.attendance import PAGE
@@ -1001,6 +1001,19 @@ async def test_a_flood_on_the_data_channel_is_told_in_one_line(room: Room, monke
     (line,) = room.log("data_channel_error")
     assert line.obj == {"streamId": "room1", "error": "980 messages dropped"}
     assert line.error
+
+
+async def test_whom_there_is_no_room_for_is_counted(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limited in (attendance, roster):
+        monkeypatch.setattr(limited, "PARTICIPANT_LIMIT", 2)
+    # Ourselves are on the server's list as well.
+    room.adaptor.say("subtrackCount", {"streamId": "room1", "count": 7})
+    room.list_people(record("bob"), record("carol"), record("dave"))
+    await until(lambda: room.told(RosterChanged)[-1].more == 4)
+    assert len(room.told(RosterChanged)[-1].participants) == 3
+    room.adaptor.say("subtrackCount", {"streamId": "room1", "count": 3})
+    room.adaptor.say("subtrackRemoved", {"mainTrack": "room1", "trackId": "bob"})
+    await until(lambda: room.told(RosterChanged)[-1].more == 0)
 
 
 # -- lists in every form -----------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from tui.config import state_directory
 from tui.core.events import CallState, CallStateChanged, Participant, RosterChanged
 from tui.layouts import Layout
 from tui.media.board import LOCAL
+from tui.screens import room
 from tui.screens.help import HelpScreen
 from tui.widgets import spotlight
 from tui.widgets.video_grid import VideoGrid
@@ -263,6 +264,34 @@ async def test_a_shared_screen_can_be_read_part_by_part() -> None:
         assert crop.x > 0
         assert crop.y > 0
         await until(lambda: (size := board.wish(SHARED)) is not None and size.rows > 2 * whole.rows)
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_a_shared_screen_alone_is_waited_for_while_the_connection_is_away(
+    comes_back: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_RETURNS", 30.0 if comes_back else 0.05)
+    people = tuple(sharing("streamcarol"))
+    script = Script(joined(people), still=True)
+    app = conference(script)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(lambda: len(shown(app)) == 5)
+        await pilot.press("b")
+        await until(lambda: shown(app) == ["streamcarol_presentation"])
+        script.sessions[0].say(CallStateChanged(CallState.RECONNECTING, "lost"), RosterChanged(ROOM))
+        await until(lambda: app.view.state is CallState.RECONNECTING and app.view.people == app.room.view.people)
+        await until(lambda: grid_of(app).tiles[0].track is None)
+        await pilot.press("n")
+        assert shown(app) == ["streamcarol_presentation"]
+        script.sessions[0].say(CallStateChanged(CallState.JOINED))
+        if comes_back:
+            script.sessions[0].say(RosterChanged(people))
+            await until(lambda: grid_of(app).tiles[0].track == SHARED)
+            assert shown(app) == ["streamcarol_presentation"]
+            await pilot.press("escape")
+            await until(lambda: len(shown(app)) == 5)
+        else:
+            await until(lambda: len(shown(app)) == 4)
 
 
 async def test_the_next_picture_on_the_whole_screen() -> None:

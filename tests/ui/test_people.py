@@ -261,6 +261,15 @@ async def test_a_pin_ends_with_who_does_not_come_back(monkeypatch: pytest.Monkey
         assert "◆" not in drawn(app)
 
 
+async def test_who_is_not_listed_is_counted() -> None:
+    script = Script()
+    app = conference(script)
+    async with app.run_test(size=(120, 36)):
+        await until(lambda: app.view.people)
+        script.sessions[0].say(RosterChanged(ROOM, 2400))
+        await until(lambda: "2404intheroom,4listed" in drawn(app))
+
+
 # -- hands --
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from textual.widgets import Label
 
 from tests.ui.room import conference, drawn
@@ -13,8 +14,6 @@ from tui.core.events import CallState, CallStateChanged, RetryPlanned
 from tui.screens.room import RoomScreen
 
 if TYPE_CHECKING:
-    import pytest
-
     from tui.app import ConferenceApp
 
 CAUSE = "meet.example.org cannot be reached: connection refused"
@@ -62,6 +61,17 @@ async def test_a_key_tries_at_once_and_is_offered_only_then() -> None:
         await pilot.press("m")
         await until(lambda: app.view.microphone is False)
         assert script.sessions[0].retries == 1
+
+
+@pytest.mark.parametrize(("key", "hint"), [("f5", "(f5: now)"), ("R", "(R: now)")])
+async def test_the_hint_names_the_key_that_the_user_has_set(key: str, hint: str) -> None:
+    clock = Clock(AT)
+    script = Script([*joined(), LOST, RetryPlanned(3, AT + 4.2, CAUSE)])
+    app = conference(script, clock=clock, keymap={"room.retry": key})
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(lambda: hint in planned(app))
+        await pilot.press(key)
+        await until(lambda: script.sessions[0].retries == 1)
 
 
 async def test_a_plan_for_another_time_is_not_shown() -> None:

@@ -117,6 +117,12 @@ class Attendance:
         """There is a reason to ask."""
         self._reason.set()
 
+    @property
+    def more(self) -> int:
+        """How many are there that the roster has no room for, ourselves too: the server counts whoever publishes."""
+        known = len(self._roster)
+        return max(0, self._reading.count - known) if known >= PARTICIPANT_LIMIT else 0
+
     def forget(self) -> None:
         """The connection is gone."""
         self._reading.forget()

@@ -151,6 +151,7 @@ class Conference:
         self._missing: set[str] = set()
         self._showing: asyncio.TimerHandle | None = None
         self._shown: tuple[Participant, ...] = ()
+        self._more = 0
         self._people: tuple[Participant, ...] | None = ()
         self._begin_anew()
 
@@ -312,6 +313,8 @@ class Conference:
             try:
                 await self._publish(adaptor)
             except AntconfError as error:
+                if self._adaptor is not adaptor:  # left meanwhile
+                    return False
                 await self._listen(adaptor)
                 self._emit(PublishingRefused(str(error), error.hint))
             return True
@@ -802,9 +805,10 @@ class Conference:
 
     def _show_now(self) -> None:
         self._people = None
-        if self.participants != self._shown:
-            self._shown = self.participants
-            self._emit(RosterChanged(self._shown))
+        more = max(0, self._attendance.more - (not self._presence.play_only))
+        if (self.participants, more) != (self._shown, self._more):
+            self._shown, self._more = self.participants, more
+            self._emit(RosterChanged(self._shown, more))
 
     def _show_rest(self) -> None:
         self._showing = None

@@ -130,9 +130,10 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class RosterChanged:
-    """Who is in the room now, oneself first, then in order of arrival."""
+    """Who is in the room now, oneself first, then in order of arrival; the server counts so many ``more``."""
 
     participants: tuple[Participant, ...]
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,6 +242,9 @@ class Roster:
     def __contains__(self, stream_id: object) -> bool:
         return stream_id in self._people
 
+    def __len__(self) -> int:
+        return len(self._people)
+
     def verifies(self, stream_id: str) -> bool:
         """Whether the server itself has named this participant."""
         person = self._people.get(stream_id)

@@ -237,6 +237,10 @@ class Pacer:
         if update.budget:
             self._ladder.judge(now, self._rate_allowed / max(1, self.cells), update.own >= _IN_FULL * update.budget)
 
+    def know_way(self, round_trip: float) -> None:
+        """Somebody has measured the way: so many seconds there and back when nothing is on it."""
+        self._way.known = round_trip
+
     def forget(self, now: float) -> None:
         """The answers under way will not come: the program was suspended, or the terminal is another one."""
         self._flight.clear()
@@ -395,11 +399,15 @@ class Way:
     """How long the way is: a short one of the last answers to mere questions, not the shortest."""
 
     def __init__(self) -> None:
+        self.known: float | None = None
+        """As somebody has measured it."""
         self._delays: deque[float] = deque(maxlen=5)
 
     @property
     def round_trip(self) -> float:
         """Seconds; infinite as long as it is unknown."""
+        if self.known is not None:
+            return self.known
         return sorted(self._delays)[len(self._delays) // 4] if self._delays else inf
 
     def took(self, delay: float) -> None:

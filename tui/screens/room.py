@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from tui.widgets.marks import Marks
 
 _LEVELS_PER_SECOND = 5
+_RETURNS = 5.0
+"""Seconds after a reconnect in which the only picture may come back."""
 _SETTLED = 0.1
 """Seconds after the last of several changes of the size."""
 
@@ -73,6 +75,7 @@ class RoomScreen(Screen[None]):
         self._chat = ChatPane(marks, id="chat")
         self._meter: Timer | None = None
         self._resized: Timer | None = None
+        self._returning: Timer | None = None
         self._at: Widget | None = None
         """What had the focus last."""
 
@@ -153,6 +156,7 @@ class RoomScreen(Screen[None]):
             self.set_class(bool(view.people), "-peopled")
             self._panel.view = view
             self._people.people = view.people
+            self._wait_for_pictures(view.state)
             self._grid.people = view.people
             if not view.people:
                 # Every update costs a layout of the whole screen.
@@ -160,6 +164,19 @@ class RoomScreen(Screen[None]):
         if self._meter is not None:
             # A level that moves is text on the line all the time.
             self._meter.resume() if view.microphone and not view.low_bandwidth else self._meter.pause()
+
+    def _wait_for_pictures(self, state: CallState) -> None:
+        """A connection that is lost has taken the only picture along, which comes back with it."""
+        if state is CallState.RECONNECTING:
+            self._grid.patient = True
+        elif not (state is CallState.JOINED and self._grid.patient):
+            self._grid.patient = False
+        elif self._returning is None:
+            self._returning = self.set_timer(_RETURNS, self._end_waiting)
+
+    def _end_waiting(self) -> None:
+        self._returning = None
+        self._grid.patient = self.view.state is CallState.RECONNECTING
 
     def _show_level(self) -> None:
         self._panel.show_level(self._board.level(LOCAL))
@@ -192,11 +209,8 @@ class RoomScreen(Screen[None]):
         else:
             self.set_focus(None)
             self.add_class("-focused")
-            self._grid.way_back = self._way_back()
-
-    def _way_back(self) -> str:
-        active = (one.binding for one in self.active_bindings.values() if one.binding.id == "room.unfocus")
-        return next((f"{self.app.get_key_display(binding)}: back" for binding in active), "")
+            key = bindings.shown_key(self, "room.unfocus")
+            self._grid.way_back = f"{key}: back" if key else ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The way back is there when there is one."""

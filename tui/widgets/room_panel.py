@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.reactive import var
 from textual.widgets import Label
 
+from tui import bindings
 from tui.core.events import CallState, ShareState
 from tui.text import printable, with_hint
 from tui.updates import CallView, countdown
@@ -162,7 +163,8 @@ class RoomPanel(Vertical, can_focus=False):
         self.set_class(view.state is CallState.FAILED, "-failed")
         self._say("state", Content(f"{self._marks.state(view.state)} {_WORDS[view.state]}"))
         count = len(view.people)
-        self._say("count", Content(f"{count} in the room" if count else ""))
+        listed = f", {count} listed" if view.more else ""
+        self._say("count", Content(f"{count + view.more} in the room{listed}" if count else ""))
         self._say_mode(view)
         self._say_health()
         self._say("recording", Content(f"{self._marks.on} REC {view.recording}" if view.recording else ""))
@@ -208,7 +210,9 @@ class RoomPanel(Vertical, can_focus=False):
         retry = self.view.retry
         if retry is not None:
             left = retry.due - self._clock()
-            when = f"next in {countdown(left)} (R: now)" if left > 0 else "now"
+            key = bindings.shown_key(self.screen, "room.retry")
+            now = f" ({key}: now)" if key else ""
+            when = f"next in {countdown(left)}{now}" if left > 0 else "now"
             text, label = Content(f"try {retry.attempt}, {when}"), self.query_one("#retry", Label)
             if label.content != text:
                 # Of a fixed size: else each second would lay out the whole screen.

@@ -5,7 +5,7 @@ Which of the tiles are really seen, and what moves in them, is the projector's w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
@@ -69,6 +69,8 @@ class VideoGrid(Container, can_focus=False):
     """Key of the only picture to show; nobody's any more once it is gone."""
     pinned: var[str | None] = var(None, init=False)
     """Key of who is large in the speaker layout and first in the grid."""
+    patient: var[bool] = var(False, init=False)
+    """The only picture may be away for a while."""
     way_back: var[str] = var("", init=False)
     """What is said below the only picture."""
 
@@ -80,6 +82,8 @@ class VideoGrid(Container, can_focus=False):
         self._pool: list[VideoTile] = []
         self._spotlight = Spotlight()
         self._large: str | None = None
+        self._only: Person | None = None
+        """Who was seen alone last."""
         self._listening: Timer | None = None
 
     def on_mount(self) -> None:
@@ -95,10 +99,13 @@ class VideoGrid(Container, can_focus=False):
         self._arrange()
 
     def watch_people(self) -> None:
-        if self.alone is not None and self.alone not in {picture.key for picture in self._pictures()}:
+        if self.alone is not None and not self.patient and self.alone not in {one.key for one in self._pictures()}:
             self.alone = None
         else:
             self._arrange()
+
+    def watch_patient(self) -> None:
+        self.watch_people()
 
     def watch_arrangement(self) -> None:
         self._arrange()
@@ -114,10 +121,10 @@ class VideoGrid(Container, can_focus=False):
 
     def turn(self, pages: int) -> None:
         """Show the tiles that did not fit, or the first ones again; of one picture alone, the next one."""
-        if self.alone is not None:
-            keys = [picture.key for picture in self._pictures()]
+        keys = [picture.key for picture in self._pictures()]
+        if self.alone in keys:
             self.alone = keys[(keys.index(self.alone) + pages) % len(keys)]
-        else:
+        elif self.alone is None:
             self._page += pages
             self._arrange()
 
@@ -172,6 +179,10 @@ class VideoGrid(Container, can_focus=False):
             listens = bool(pictures) and self.alone is None and self.arrangement is Layout.SPEAKER
             self._listening.resume() if listens else self._listening.pause()
         large = next((picture for picture in pictures if picture.key == self._large), None)
+        if self.alone is not None and large is not None:
+            self._only = large
+        elif self.alone is not None and self._only is not None and self._only.key == self.alone:
+            large = replace(self._only, video=None)
         others = [picture for picture in pictures if picture is not large]
         self._board.feature(None if large is None or large.is_self else large.key, alone=self.alone is not None)
         aside = ""
@@ -181,7 +192,7 @@ class VideoGrid(Container, can_focus=False):
             scene = self._stage(large, others)
         else:
             scene = Scene([large], Tiling(1, 1))
-            place = f"{pictures.index(large) + 1} of {len(pictures)}"
+            place = f"{pictures.index(large) + 1} of {len(pictures)}" if large in pictures else ""
             aside = ", ".join(filter(None, (place, self.way_back)))
         self._show(scene, aside, leads=large is not None)
 
