@@ -203,7 +203,7 @@ class Arrivals:
                 continue
             now = self._clock()
             if progress.round_trip is not None:
-                self._pacer.know_way(progress.round_trip + _SETTLES + _LOOKS)
+                self._pacer.know_way(max(progress.round_trip, _SETTLES) + _LOOKS / 2)
             newest = None
             while self._awaited and progress.arrived >= self._awaited[0][1]:
                 newest = self._awaited.popleft()[0]

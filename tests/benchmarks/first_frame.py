@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 DEADLINE = 20.0
+PAUSE = 2.0
+"""Seconds between two joins: a publisher makes a key frame once a second at most, the one before has had its own."""
 
 _FIRST_FRAME = """() => new Promise(resolve => {
     const began = performance.now();
@@ -87,7 +89,9 @@ async def main(runs: int) -> None:
             chromium() as browser,
         ):
             for _ in range(runs):
+                await asyncio.sleep(PAUSE)
                 client.append(await ours(server.url))
+                await asyncio.sleep(PAUSE)
                 sdk.append(await browsers(browser, origin, server.url))
     print(f"join to first decoded picture, ms, {runs} runs each")
     for name, found in (("antconf", client), ("SDK in Chromium", sdk)):
