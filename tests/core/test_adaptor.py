@@ -1128,7 +1128,7 @@ def test_the_table_names_the_methods_that_there_are() -> None:
     assert set(named.values()) <= methods
     for javascript, here in named.items():
         assert here == snake_case(javascript) or javascript in ("initialize", "closeWebSocket")
-    assert methods - set(named.values()) == {"own_level", "retry"}
+    assert methods - set(named.values()) == {"own_level", "retry", "use_tracks"}
     assert not browser_only() & set(table)
 
 

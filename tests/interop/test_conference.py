@@ -190,7 +190,7 @@ async def test_a_viewer_sees_everybody_and_is_listed_as_such(server: RoomServer)
         await asyncio.gather(viewer.meets(alice), viewer.meets(bob), alice.meets(bob))
         assert set(viewer.others()) == {"alice", "bob"}
         assert len(viewer.tracks) == 4
-        assert LocalMediaChanged(None, None) in viewer.events
+        assert LocalMediaChanged(None, None, play_only=True) in viewer.events
         about = await until(lambda: alice.about(viewer))
         assert about is not None
         assert (about.name, about.play_only, about.video, about.audio) == ("Viewer", True, None, None)
