@@ -72,6 +72,8 @@ async def test_join_be_seen_talk_chat_leave_and_come_back(host: SecureShell) -> 
             assert bob.conference.say("Hello back")
             await asyncio.to_thread(terminal.shows, "Hello back")
             terminal.press("\x1b")
+            # Together the two would be another key.
+            await asyncio.to_thread(terminal.shows, "Leave")
 
             terminal.press("j")
             await asyncio.to_thread(terminal.shows, "not in a room")
