@@ -24,7 +24,8 @@ DEADLINE = 40.0
 """Seconds that a condition may take before a test gives up on it."""
 
 # The emulator knows neither of these and would print their letters.
-_PRIVATE = re.compile(rb"\x1b\[[<>=?][0-9;:$]*[a-zA-Z]")
+_PRIVATE = re.compile(rb"\x1b\[[<>=?][0-9;:$]*[a-zA-Z]|\x1bP=[0-9]s\x1b\\")
+_UNFINISHED = re.compile(rb"\x1b(?:\[[<>=?]?[0-9;:$]*|P[=0-9s]*\x1b?)?$")
 
 
 class _Screen(pyte.Screen):
@@ -159,7 +160,7 @@ class PseudoTerminal:
             self._program.send(text)
 
     def _read(self) -> None:
-        descriptor = self._program.child_fd
+        descriptor, rest = self._program.child_fd, b""
         while not self._gone.is_set():
             if not (self.reading.wait(0.1) and select.select([descriptor], [], [], 0.1)[0]):
                 continue
@@ -171,7 +172,11 @@ class PseudoTerminal:
                 return
             with self._lock:
                 self.received += data
-                self._stream.feed(_PRIVATE.sub(_known, data))
+                data = rest + data
+                # A sequence may be cut by the end of a read.
+                cut = _UNFINISHED.search(data)
+                rest = data[cut.start() :] if cut else b""
+                self._stream.feed(_PRIVATE.sub(_known, data[: len(data) - len(rest)]))
 
 
 def _known(match: re.Match[bytes]) -> bytes:
